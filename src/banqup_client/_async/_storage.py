@@ -16,11 +16,9 @@ from _client_kit import _runtime_async as runtime
 from _client_kit._async._body import AsyncJsonBody
 from _client_kit._async._calls import AsyncCalls, AsyncContent
 from _client_kit._async._per_loop import AsyncPerLoop
-from _client_kit._async._translated import translated
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
-from _client_kit._errors import ServiceError
-from _client_kit._files import FileSource, JsonTemplate
+from _client_kit._files import FileSource
 from _client_kit._secret import Secret
 from _client_kit._tls import opened, proxy_of, shared_ssl_context
 from banqup_client._download import Target, check_headers, refusal, writing
@@ -142,7 +140,7 @@ class AsyncStorage:
         """
         signed = self._hosts.check(url)
         headers = {"Content-Type": content_type, "Content-Length": str(source.size)}
-        body = AsyncJsonBody(JsonTemplate((source,), source.size), service="banqup")
+        body = AsyncJsonBody([source], service="banqup")
 
         async def once() -> None:
             response = await self._send(self._request(self._up, signed, limit, headers, body))
@@ -159,24 +157,13 @@ class AsyncStorage:
         signed: SignedUrl,
         limit: Deadline,
     ) -> None:
-        tried = 0
-        while True:
-            tried += 1
-            try:
-                return await translated(
-                    once,
-                    operation,
-                    limit,
-                    service="banqup",
-                    origin=f"{signed.scheme}://{signed.host}",
-                    proxied=self._given is None,
-                )
-            except ServiceError as error:
-                error.operation = error.operation or operation.name
-                pause = self._calls.retry.pause(error, tried=tried, safe=operation.safe)
-                if pause is None or pause >= limit.remaining():
-                    raise
-            await runtime.sleep(pause)
+        await self._calls.repeat(
+            once,
+            operation,
+            limit,
+            origin=f"{signed.scheme}://{signed.host}",
+            proxied=self._given is None,
+        )
 
     def _request(
         self,

@@ -16,13 +16,11 @@ import httpx
 from _client_kit import _runtime_sync as runtime
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
-from _client_kit._errors import ServiceError
-from _client_kit._files import FileSource, JsonTemplate
+from _client_kit._files import FileSource
 from _client_kit._secret import Secret
 from _client_kit._sync._body import JsonBody
 from _client_kit._sync._calls import Calls, Content
 from _client_kit._sync._per_loop import PerLoop
-from _client_kit._sync._translated import translated
 from _client_kit._tls import opened, proxy_of, shared_ssl_context
 from banqup_client._download import Target, check_headers, refusal, writing
 from banqup_client._storage import SignedUrl, StorageHosts
@@ -141,7 +139,7 @@ class Storage:
         """
         signed = self._hosts.check(url)
         headers = {"Content-Type": content_type, "Content-Length": str(source.size)}
-        body = JsonBody(JsonTemplate((source,), source.size), service="banqup")
+        body = JsonBody([source], service="banqup")
 
         def once() -> None:
             response = self._send(self._request(self._up, signed, limit, headers, body))
@@ -158,24 +156,13 @@ class Storage:
         signed: SignedUrl,
         limit: Deadline,
     ) -> None:
-        tried = 0
-        while True:
-            tried += 1
-            try:
-                return translated(
-                    once,
-                    operation,
-                    limit,
-                    service="banqup",
-                    origin=f"{signed.scheme}://{signed.host}",
-                    proxied=self._given is None,
-                )
-            except ServiceError as error:
-                error.operation = error.operation or operation.name
-                pause = self._calls.retry.pause(error, tried=tried, safe=operation.safe)
-                if pause is None or pause >= limit.remaining():
-                    raise
-            runtime.sleep(pause)
+        self._calls.repeat(
+            once,
+            operation,
+            limit,
+            origin=f"{signed.scheme}://{signed.host}",
+            proxied=self._given is None,
+        )
 
     def _request(
         self,
