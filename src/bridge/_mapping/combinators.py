@@ -12,7 +12,7 @@ from __future__ import annotations
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from pathlib import PurePath
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar, cast
 
 from attrs import evolve
 
@@ -202,7 +202,7 @@ def _then(
     return _around(mapper, mapped)
 
 
-def _around(mapper: _Mapper[Any], mapped: Any) -> Any:
+def _around(mapper: _Mapper[_Said], mapped: Any) -> _Mapper[_Said]:
     """Check the inner mapper, and return the outer one.
 
     Coroutine functions are accepted here. Connection refuses them: its check follows `func`, the
@@ -210,7 +210,7 @@ def _around(mapper: _Mapper[Any], mapped: Any) -> Any:
     """
     check_mapper(mapper, in_tasks=True)
     mapped.func = mapper
-    return mapped
+    return cast("_Mapper[_Said]", mapped)
 
 
 def _words(
