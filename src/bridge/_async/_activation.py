@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 
@@ -13,12 +13,13 @@ from _client_kit import _runtime_async as runtime
 from _client_kit._address import is_id
 from _client_kit._errors import ProtocolError, UnavailableError
 from _client_kit._text import Text
-from banqup_client import AsyncBanqupClient, Document
+from banqup_client import Document
+from bridge._async._context import AsyncContext
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery, WaitReason
-from bridge._delivery.eligibility import FOLDERS, BrokenRule, Exportable, word_of
+from bridge._delivery.eligibility import FOLDERS, BrokenRule, word_of
 from bridge._delivery.faults import list_unfinished
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.newness import created_during_activation
@@ -50,10 +51,7 @@ class AsyncBaseline:
     has hidden from the first pass; if it is exportable, it is skipped.
     """
 
-    banqup: AsyncBanqupClient
-    space_id: str
-    exportable: Exportable
-    clock: Callable[[], float]
+    context: AsyncContext
     session: AsyncCheckpointSession
     answered_at: datetime | None = None
     baseline: int = 0
@@ -93,12 +91,11 @@ class AsyncBaseline:
                 self._put(document_id, self._seen[document_id], stored.get(document_id))
             await self.session.flush()
 
-    async def commit(self, claim: AsyncCheckpointSession, wire: str) -> None:
+    async def commit(self, claim: AsyncCheckpointSession) -> None:
         """Commit the activation.
 
         Args:
             claim: The lease on the space; if it was lost, the connection stays inactive.
-            wire: A digest of the contract by which the space was listed.
         """
         await claim.renew()
         for note in self.session.notes:
@@ -109,16 +106,17 @@ class AsyncBaseline:
             activated_at=self.answered_at or self._newest(),
             cursors={},
             full_at={},
-            wire=wire,
+            wire=self.context.banqup.wire_digest,
         )
+        self.session.remember_company(self.context.checks.company_id)
         await self.session.flush()
 
-    def activation(self, company_id: int) -> Activation:
+    def activation(self) -> Activation:
         """Return the result of the activation."""
         return Activation(
             new=True,
             activated_at=self.answered_at,
-            company_id=company_id,
+            company_id=self.context.checks.company_id,
             baseline=self.baseline,
             waiting=self.waiting,
             skipped=Deliveries(self.skipped),
@@ -138,9 +136,10 @@ class AsyncBaseline:
 
     async def _pass(self, *, first: bool) -> dict[str, str | None]:
         """List both folders once; return the status of each document that is not new."""
+        space_id = self.context.space_id
         shown: dict[str, str | None] = {}
         for folder in FOLDERS:
-            listing = self.banqup.documents.list(self.space_id, folder=folder)
+            listing = self.context.banqup.documents.list(space_id, folder=folder)
             unfit = 0
             async for page in listing.pages():
                 unfit += page.unreadable
@@ -148,7 +147,7 @@ class AsyncBaseline:
                 if self.answered_at is None:
                     self.answered_at = page.answered_at
                 for item in page.items:
-                    if not is_id(item.id) or of_another_space(item.space_id, self.space_id):
+                    if not is_id(item.id) or of_another_space(item.space_id, space_id):
                         unfit += 1
                         continue
                     document = item if item.folder else evolve(item, folder=folder)
@@ -191,7 +190,7 @@ class AsyncBaseline:
 
     def _recorded(self, document_id: str, document: Document, stored: Delivery | None) -> Delivery:
         status = document.status.document
-        verdict = judge(self.exportable, document)
+        verdict = judge(self.context.exportable, document)
         if isinstance(verdict, BrokenRule):
             # Without a verdict, the document is neither baseline nor waiting, so do not activate.
             logger.warning("%s", verdict.reason, exc_info=verdict.error)
@@ -221,7 +220,7 @@ class AsyncBaseline:
         return stored
 
     def _advance(self, delivery: Delivery, event: transitions.Event) -> Delivery:
-        return deliveries.transition(delivery, event, self.clock())
+        return deliveries.transition(delivery, event, self.context.clock())
 
 
 @cache

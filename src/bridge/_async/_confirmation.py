@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 
 from attrs import evolve
 
@@ -15,6 +14,7 @@ from _client_kit._errors import (
     RejectedError,
 )
 from _client_kit._text import joined
+from bridge._async._context import AsyncContext
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
@@ -26,18 +26,14 @@ from zenvoices_client import AsyncZenvoicesClient, Lookup
 _SENT = ("delivered", "confirmed", "waiting", "sending", "failed", "uncertain")
 
 
-async def confirmed(
-    session: AsyncCheckpointSession,
-    zenvoices: AsyncZenvoicesClient,
-    company_id: int,
-    clock: Callable[[], float],
-    space_id: str,
-) -> Confirmation:
+async def confirmed(context: AsyncContext, session: AsyncCheckpointSession) -> Confirmation:
     """Look up the delivered documents, and record those that are found as confirmed.
 
     Raises:
         ServiceError: A call to Zenvoices failed.
     """
+    zenvoices, company_id = context.zenvoices, context.checks.company_id
+    space_id = context.space_id
     shown: Counter[str] = Counter()
     received: Counter[str] = Counter()
     labels: dict[str, str] = {}
@@ -82,7 +78,7 @@ async def confirmed(
             count += 1
             document = None if found is None else found.document
             event = transitions.Confirmed(None if document is None else document.id)
-            session.put(delivery, deliveries.transition(delivery, event, clock()))
+            session.put(delivery, deliveries.transition(delivery, event, context.clock()))
         await session.flush()
     return Confirmation(
         confirmed=count,

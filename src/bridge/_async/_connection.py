@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Never, Self
 
+from attrs import evolve
+
 from _client_kit import _runtime_async as runtime
 from _client_kit._address import origin_of
 from _client_kit._arguments import (
@@ -24,7 +26,7 @@ from _client_kit._errors import ConfigurationError, ServiceError
 from _client_kit._secret import refuse_pickling
 from _client_kit._text import Text, joined
 from banqup_client import AsyncBanqupClient
-from bridge._async._context import AsyncRunContext
+from bridge._async._context import AsyncContext
 from bridge._async._prerequisites import AsyncChecks
 from bridge._async._run import AsyncRun
 from bridge._async._session import AsyncCheckpointSession
@@ -124,15 +126,21 @@ class AsyncConnection:
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._store = checkpoints
-        self._mapper = mapper or default_mapper
-        self._listeners: tuple[Listener, ...] = check_listeners(listeners)
-        self._in_flight = in_flight
-        self._on_uncertain: Literal["hold", "resend"] = on_uncertain
-        self._exportable = exportable or default_exportable
-        self._clock = clock
         self._lease_ttl = check_lease(lease_ttl, zenvoices.deadline)
-        self._company_id: int | None = None
         self._checks = AsyncChecks(banqup, zenvoices, self.space_id, self.company_code)
+        self._context = AsyncContext(
+            banqup=banqup,
+            zenvoices=zenvoices,
+            space_id=self.space_id,
+            company_code=self.company_code,
+            checks=self._checks,
+            mapper=mapper or default_mapper,
+            exportable=exportable or default_exportable,
+            listeners=check_listeners(listeners),
+            clock=clock,
+            in_flight=in_flight,
+            on_uncertain=on_uncertain,
+        )
         self._binding = {
             "banqup": origin_of(banqup.base_url),
             "space": self.space_id,
@@ -274,7 +282,7 @@ class AsyncConnection:
                 return Activation(
                     new=False,
                     activated_at=session.head.activated_at,
-                    company_id=self._company_id,
+                    company_id=self._checks.company_id or None,
                     baseline=session.head.counts.get("baseline", 0),
                 )
             # Hold the lease of the space, too: two connections must not take the space at once.
@@ -282,19 +290,12 @@ class AsyncConnection:
                 await refuse_other_company(self._store, self._binding, self.key)
                 claim.update(last_run={"key": self.key})
                 await claim.flush()
-                company_id = await self._company(session.head.companies)
-                baseline = AsyncBaseline(
-                    banqup=self._banqup,
-                    space_id=self.space_id,
-                    exportable=self._exportable,
-                    clock=self._clock,
-                    session=session,
-                )
+                await self._checks.company(session.head.companies)
+                baseline = AsyncBaseline(self._context, session)
                 await baseline.record()
                 await check_readable(self._banqup, self.space_id, baseline.example)
-                session.remember_company(company_id)
-                await baseline.commit(claim, self._banqup.wire_digest)
-            return baseline.activation(company_id)
+                await baseline.commit(claim)
+            return baseline.activation()
 
     async def deactivate(self) -> None:
         """Stop exporting. All deliveries stay in the store, for a later activate().
@@ -329,11 +330,6 @@ class AsyncConnection:
             Text("not_active_in", "this connection is not active in {0}", name),
             hint=ACTIVATE_AGAIN if session.head.activations else hint,
         )
-
-    async def _company(self, known: Sequence[int]) -> int:
-        """Return the company's present number from Zenvoices; `known` are its numbers so far."""
-        self._company_id = (await self._checks.company(known)).id or 0
-        return self._company_id
 
     async def export_new(
         self,
@@ -381,25 +377,10 @@ class AsyncConnection:
                 verification = await self.verify()
                 verification.raise_for_failure()
                 raise await self._not_active(session)
-            context = AsyncRunContext(
-                session=session,
-                banqup=self._banqup,
-                zenvoices=self._zenvoices,
-                space_id=self.space_id,
-                company_code=self.company_code,
-                resolve_company_id=self._company,
-                mapper=self._mapper,
-                exportable=self._exportable,
-                listeners=self._listeners,
-                clock=self._clock,
-                in_flight=self._in_flight,
-                on_uncertain=self._on_uncertain,
-                dry_run=dry_run,
-                limit=limit,
-                deadline=until,
-                look_first=look_first,
+            context = evolve(
+                self._context, dry_run=dry_run, limit=limit, deadline=until, look_first=look_first
             )
-            return await AsyncRun(context, self._company_id).execute()
+            return await AsyncRun(context, session).execute()
         finally:
             await session.release()
 
@@ -461,14 +442,7 @@ class AsyncConnection:
         async with self._session() as session:
             if not session.head.active:
                 raise await self._not_active(session)
-            return await request_all(
-                session,
-                wanted,
-                self._clock,
-                self._banqup,
-                self.space_id,
-                self._exportable,
-            )
+            return await request_all(self._context, session, wanted)
 
     async def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
         """Record what a person has decided about a document that ``status().attention`` lists.
@@ -493,7 +467,7 @@ class AsyncConnection:
         async with self._session() as session:
             if not session.head.activations:
                 raise await self._not_active(session)
-            return await settle_one(session, document_id, delivered, self._clock)
+            return await settle_one(self._context, session, document_id, delivered)
 
     async def confirm(self) -> Confirmation:
         """Look up every delivered document that is not confirmed yet; nothing is sent.
@@ -511,5 +485,6 @@ class AsyncConnection:
         async with self._session() as session:
             if not session.head.activations:
                 raise await self._not_active(session)
-            company_id = self._company_id or await self._company(session.head.companies)
-            return await confirmed(session, self._zenvoices, company_id, self._clock, self.space_id)
+            if not self._checks.company_id:
+                await self._checks.company(session.head.companies)
+            return await confirmed(self._context, session)

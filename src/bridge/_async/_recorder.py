@@ -11,7 +11,8 @@ from typing import Any
 from _client_kit._errors import ServiceError, StoreError
 from _client_kit._operations import USER_CODE
 from _client_kit._user_code import cause_of, place_of
-from bridge._async._context import AsyncRunContext
+from bridge._async._context import AsyncContext
+from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery
@@ -29,10 +30,10 @@ class AsyncRunRecorder:
     Only the coordinator of the run may use the recorder, never a worker.
     """
 
-    def __init__(self, context: AsyncRunContext) -> None:
+    def __init__(self, context: AsyncContext, session: AsyncCheckpointSession) -> None:
         self.builder = ReportBuilder()
         self._context = context
-        self._session = context.session
+        self._session = session
         self._started_at = to_datetime(context.clock())
         self._pending: list[events.Event] = []
         self._places: set[str] = set()

@@ -15,7 +15,8 @@ from _client_kit._errors import (
     ServiceError,
 )
 from _client_kit._text import Text
-from bridge._async._context import AsyncRunContext
+from bridge._async._context import AsyncContext
+from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery
 from zenvoices_client import Lookup
@@ -54,8 +55,8 @@ class AsyncRecovery:
     least 10 minutes apart by the server's clock.
     """
 
-    def __init__(self, context: AsyncRunContext) -> None:
-        self._session = context.session
+    def __init__(self, context: AsyncContext, session: AsyncCheckpointSession) -> None:
+        self._session = session
         self._zenvoices = context.zenvoices
         self._clock = context.clock
         self._controls: dict[int, tuple[str, int]] = {}

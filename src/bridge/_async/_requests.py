@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from _client_kit._errors import NotFoundError, ServiceError
 from _client_kit._text import Text
-from banqup_client import AsyncBanqupClient, Document
+from banqup_client import Document
+from bridge._async._context import AsyncContext
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery, WaitReason
-from bridge._delivery.eligibility import Exportable
 from bridge._delivery.faults import Blame, blame_of
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._errors import setting_error
@@ -28,12 +28,7 @@ _BY_THE_RULE = (WaitReason.CLIENT, WaitReason.NONE, WaitReason.RULE)
 
 
 async def request_all(
-    session: AsyncCheckpointSession,
-    wanted: Sequence[str],
-    clock: Callable[[], float],
-    banqup: AsyncBanqupClient,
-    space_id: str,
-    exportable: Exportable,
+    context: AsyncContext, session: AsyncCheckpointSession, wanted: Sequence[str]
 ) -> tuple[Request, ...]:
     """Mark documents to be sent by the next run.
 
@@ -53,11 +48,11 @@ async def request_all(
             if delivery is None:
                 delivery = deliveries.first_seen(document_id, None)
                 try:
-                    found = await _find(banqup, space_id, document_id)
+                    found = await _find(context, document_id)
                 except ServiceError:
                     await session.flush()  # otherwise the documents accepted before are forgotten
                     raise
-                verdict = None if isinstance(found, str) else judge(exportable, found)
+                verdict = None if isinstance(found, str) else judge(context.exportable, found)
                 reason = found if isinstance(found, str) else ""
                 held = "" if verdict is None else verdict.reason
             else:
@@ -67,7 +62,7 @@ async def request_all(
                 if delivery.state in ("delivered", "confirmed"):
                     held = Text("there_twice", "Zenvoices has it already, and will have it twice")
             if not reason:
-                wish = deliveries.transition(delivery, transitions.Requested(), clock())
+                wish = deliveries.transition(delivery, transitions.Requested(), context.clock())
                 session.put(stored.get(document_id), wish)
             else:
                 # Without this warning, a program that ignores the result would never notice that
@@ -78,10 +73,10 @@ async def request_all(
     return tuple(answers)
 
 
-async def _find(banqup: AsyncBanqupClient, space_id: str, document_id: str) -> Document | str:
+async def _find(context: AsyncContext, document_id: str) -> Document | str:
     """Read a document without a delivery from Banqup; return it, or why it cannot be sent."""
     try:
-        document = await banqup.documents.get(space_id, document_id)
+        document = await context.banqup.documents.get(context.space_id, document_id)
     except NotFoundError:
         return Text(
             "unknown_document",
@@ -97,7 +92,7 @@ async def _find(banqup: AsyncBanqupClient, space_id: str, document_id: str) -> D
             "unknown to this connection, and Banqup did not show it ({0})",
             error.message,
         )
-    if of_another_space(document.space_id, space_id):
+    if of_another_space(document.space_id, context.space_id):
         return Text("in_other_space", "in another space of Banqup")
     return document
 
@@ -111,7 +106,7 @@ def _why_not(delivery: Delivery) -> str:
 
 
 async def settle_one(
-    session: AsyncCheckpointSession, document_id: str, delivered: bool, clock: Callable[[], float]
+    context: AsyncContext, session: AsyncCheckpointSession, document_id: str, delivered: bool
 ) -> DeliveryRow:
     """Record whether a document that status() names is in Zenvoices; return its line.
 
@@ -139,7 +134,8 @@ async def settle_one(
                 document_id,
             ),
         )
-    new = deliveries.transition(stored, transitions.DecidedByPerson(delivered), clock())
+    decided = transitions.DecidedByPerson(delivered)
+    new = deliveries.transition(stored, decided, context.clock())
     session.put(stored, new)
     await session.flush()
     return delivery_row(new)

@@ -6,7 +6,6 @@ The run is the coordinator: only it uses the store, the report and the listeners
 from __future__ import annotations
 
 from collections.abc import AsyncIterator, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from attrs import evolve
@@ -21,10 +20,11 @@ from _client_kit._errors import (
 from _client_kit._paging import Page
 from _client_kit._text import Text, joined
 from banqup_client import Document
-from bridge._async._context import AsyncRunContext
+from bridge._async._context import AsyncContext
 from bridge._async._recorder import AsyncRunRecorder
 from bridge._async._recovery import AsyncRecovery
 from bridge._async._sending import DOUBTS_IN_A_ROW, AsyncSending
+from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
 from bridge._delivery.delivery import MAX_ATTEMPTS, Delivery, WaitReason
@@ -60,20 +60,17 @@ FIRST_FILE_WITHIN = 86_400.0
 class AsyncRun:
     """One run of an export; create a new object for each run."""
 
-    def __init__(self, context: AsyncRunContext, company_id: int | None) -> None:
+    def __init__(self, context: AsyncContext, session: AsyncCheckpointSession) -> None:
         self._context = context
-        self._session = context.session
-        self._recorder = AsyncRunRecorder(context)
+        self._session = session
+        self._recorder = AsyncRunRecorder(context, session)
         self._report = self._recorder.builder
         self._banqup = context.banqup
         self._space_id = context.space_id
-        self._recovery = AsyncRecovery(context)
-        self._sending = AsyncSending(
-            context, self._recorder, self._recovery, self._can_read_one, company_id
-        )
+        self._recovery = AsyncRecovery(context, session)
+        self._sending = AsyncSending(context, session, self._recorder, self._recovery)
         self._batch: list[Candidate] = []
         self._suspects: list[Candidate] = []
-        self._reads_one = False
         self._unfinished: list[str] = []
 
     async def execute(self) -> ExportReport:
@@ -99,7 +96,7 @@ class AsyncRun:
             # Commit this first: if this run fails, later runs must look documents up too.
             self._session.update(restored_at=NOT_KNOWN)
             await self._session.flush()
-        if not self._sending.company_id:
+        if not self._context.checks.company_id:
             await self._sending.ask_company()
         if not self._context.dry_run:
             await self._settle()
@@ -154,7 +151,7 @@ class AsyncRun:
             self._session.update(looked_up=looked_up)
             await self._sending.ask_company()
             try:
-                event = await self._recovery.event(delivery, self._sending.company_id)
+                event = await self._recovery.event(delivery, self._context.checks.company_id)
             except ServiceError as error:
                 self._refused_look_up(delivery, error)
                 faults += 1
@@ -212,7 +209,7 @@ class AsyncRun:
             if self._context.deadline.remaining() <= 0:
                 return
             try:
-                event = await self._recovery.event(delivery, self._sending.company_id)
+                event = await self._recovery.event(delivery, self._context.checks.company_id)
             except ServiceError as error:
                 self._recorder.report_function(error)
                 return
@@ -425,7 +422,7 @@ class AsyncRun:
                 document = await self._banqup.documents.get(self._space_id, delivery.document_id)
             except NotFoundError:
                 event: transitions.Event = transitions.Skipped(Text("gone", "gone"), gone=True)
-                if not await self._can_read_one():
+                if not await self._sending.can_read_one():
                     reason = Text("cannot_ask", "asking for one document does not work")
                     event = transitions.NotReady(reason, file=False)
                 self._report.seen[delivery.document_id] = delivery.state
@@ -466,16 +463,3 @@ class AsyncRun:
             raise naming(error, [refusal])
         unread = transitions.NotReady(error.message, file=False)
         self._recorder.record(delivery, self._recorder.transition(delivery, unread))
-
-    async def _can_read_one(self) -> bool:
-        """Return True if a document that Banqup lists now can be read by itself.
-
-        Only then does "not found" for another document mean that it is gone.
-        """
-        if not self._reads_one:
-            with suppress(ServiceError):
-                async for document in self._banqup.documents.list(self._space_id, page_size=1):
-                    await self._banqup.documents.get(self._space_id, canonical_id(document.id))
-                    self._reads_one = True
-                    break
-        return self._reads_one

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Awaitable, Callable, Iterable
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -12,9 +13,10 @@ from attrs import evolve
 from _client_kit import _runtime_async as runtime
 from _client_kit._errors import OutcomeUnknownError, ServiceError, StoreError
 from _client_kit._text import Text
-from bridge._async._context import AsyncRunContext
+from bridge._async._context import AsyncContext
 from bridge._async._recorder import AsyncRunRecorder
 from bridge._async._recovery import AsyncRecovery, LookupProbe
+from bridge._async._session import AsyncCheckpointSession
 from bridge._async._transfer import AsyncTransfer, Prepared
 from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery, WaitReason
@@ -31,6 +33,7 @@ from bridge._delivery.faults import (
     is_final,
     naming,
 )
+from bridge._delivery.ids import canonical_id
 from bridge._delivery.outcome import Candidate, Outcome, label_of
 from bridge._mapping.mapper import default_mapper
 from bridge._reports import events
@@ -46,7 +49,6 @@ class AsyncSending:
     """Send candidates through the workers; upload one at a time until one is delivered.
 
     Attributes:
-        company_id: The company's present number in Zenvoices.
         fault: The error that ends the run, or None. Uploads in flight are still completed.
         faults: Counts the refusals of this run.
         doubts: Deliveries to look up at the end of the run, because it is still in doubt whether
@@ -58,21 +60,20 @@ class AsyncSending:
 
     def __init__(
         self,
-        context: AsyncRunContext,
+        context: AsyncContext,
+        session: AsyncCheckpointSession,
         recorder: AsyncRunRecorder,
         recovery: AsyncRecovery,
-        can_read_one: Callable[[], Awaitable[bool]],
-        company_id: int | None,
     ) -> None:
         self._context = context
-        self._session = context.session
+        self._session = session
+        self._checks = context.checks
         self._recorder = recorder
         self._report = recorder.builder
-        self._transfer = AsyncTransfer(context, recovery)
+        self._transfer = AsyncTransfer(context, session, recovery)
         self._recovery = recovery
-        self._can_read_one = can_read_one
-        self.company_id = company_id or 0
         self._asked = False
+        self._reads_one = False
         self.fault: ServiceError | None = None
         self.faults = FaultTracker()
         self.doubts: list[Delivery] = []
@@ -109,14 +110,13 @@ class AsyncSending:
             ServiceError: The company code is unknown or belongs to another company now.
         """
         if not self._asked:
-            self.company_id = await self._company()
+            await self._ask_company()
             self._asked = True
 
-    async def _company(self) -> int:
-        """Return the company's present number, and record it for look-ups in later runs."""
-        number = await self._context.resolve_company_id(self._session.head.companies)
-        self._session.remember_company(number)
-        return number
+    async def _ask_company(self) -> None:
+        """Get the company's present number, and record it for look-ups in later runs."""
+        await self._checks.company(self._session.head.companies)
+        self._session.remember_company(self._checks.company_id)
 
     def send_one_first(self) -> None:
         """From now on, prepare and send one document at a time, until one is delivered.
@@ -201,7 +201,7 @@ class AsyncSending:
                 await self._fetch(queue, workers, len(ready))
             for item in await self._intended(chosen, queue):
                 uploading += 1
-                await workers.start(self._transfer.upload, item, self.company_id)
+                await workers.start(self._transfer.upload, item, self._checks.company_id)
             if self._first is not None and self.fault is None:
                 first, self._first = self._first, None
                 await workers.start(self._recovery.control, *first)
@@ -242,7 +242,7 @@ class AsyncSending:
         self._taken.add(delivery.document_id)
         self._recorder.emit(events.DocumentFound(delivery.document_id, delivery.folder))
         look_first = self._looks_first(candidate)
-        await workers.start(self._transfer.prepare, candidate, self.company_id, look_first)
+        await workers.start(self._transfer.prepare, candidate, self._checks.company_id, look_first)
 
     def _looks_first(self, candidate: Candidate) -> bool:
         """Return True if an upload of this document may be missing in the checkpoint.
@@ -289,7 +289,7 @@ class AsyncSending:
         candidate = prepared.candidate
         event = transitions.Intended(
             prepared.external_id,
-            self.company_id,
+            self._checks.company_id,
             label=label_of(candidate.document, prepared.upload.subject),
         )
         delivery = self._recorder.transition(candidate.delivery, event)
@@ -309,7 +309,7 @@ class AsyncSending:
             return
         event = outcome.event
         if event is None or (
-            isinstance(event, transitions.Skipped) and event.gone and not await self._can_read_one()
+            isinstance(event, transitions.Skipped) and event.gone and not await self.can_read_one()
         ):
             event = await self._judge(outcome)
         elif isinstance(event, transitions.NotReady) and outcome.operation == DETAILS:
@@ -376,13 +376,27 @@ class AsyncSending:
             ServiceError: This call fails too.
         """
         if error.service == "zenvoices":
-            before = self.company_id
-            self.company_id = await self._company()
-            return self.company_id != before
+            before = self._checks.company_id
+            await self._ask_company()
+            return self._checks.company_id != before
         listing = self._context.banqup.documents.list(self._context.space_id, page_size=1)
         async for _ in listing.pages():
             break
         return False
+
+    async def can_read_one(self) -> bool:
+        """Return True if a document that Banqup lists now can be read by itself.
+
+        Only then does "not found" for another document mean that it is gone.
+        """
+        documents, space_id = self._context.banqup.documents, self._context.space_id
+        if not self._reads_one:
+            with suppress(ServiceError):
+                async for document in documents.list(space_id, page_size=1):
+                    await documents.get(space_id, canonical_id(document.id))
+                    self._reads_one = True
+                    break
+        return self._reads_one
 
     def _arrived(self, delivery: Delivery, *, uploaded: bool) -> None:
         if not uploaded:
@@ -396,7 +410,7 @@ class AsyncSending:
             note = Text("of_document", "document {0}: {1}", delivery.document_id, delivery.reason)
             self._report.note(note)
         head = self._session.head
-        name, company = str(delivery.external_id), delivery.company_id or self.company_id
+        name, company = str(delivery.external_id), delivery.company_id or self._checks.company_id
         self._session.update(
             deliveries=head.deliveries + 1, controls=(*head.controls, (name, company))[-CONTROLS:]
         )

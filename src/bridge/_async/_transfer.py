@@ -20,8 +20,9 @@ from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 from _client_kit._user_code import cause_of
 from banqup_client import Document, DocumentFile, FileNotReadyError
-from bridge._async._context import AsyncRunContext
+from bridge._async._context import AsyncContext
 from bridge._async._recovery import AsyncRecovery
+from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
 from bridge._delivery.eligibility import Skip
@@ -72,8 +73,11 @@ class Prepared:
 class AsyncTransfer:
     """Prepare and upload documents; several workers use one object at the same time."""
 
-    def __init__(self, context: AsyncRunContext, recovery: AsyncRecovery) -> None:
+    def __init__(
+        self, context: AsyncContext, session: AsyncCheckpointSession, recovery: AsyncRecovery
+    ) -> None:
         self._context = context
+        self._session = session
         self._banqup = context.banqup
         self._recovery = recovery
         self._spools: list[Spool] = []
@@ -229,7 +233,7 @@ class AsyncTransfer:
             company_id: The company's present number.
         """
         candidate = prepared.candidate
-        check_lease = self._context.session.guard
+        check_lease = self._session.guard
         began = False
 
         def before_each_piece() -> None:

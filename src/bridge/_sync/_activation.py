@@ -4,7 +4,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from functools import cache
 
@@ -14,11 +14,11 @@ from _client_kit import _runtime_sync as runtime
 from _client_kit._address import is_id
 from _client_kit._errors import ProtocolError, UnavailableError
 from _client_kit._text import Text
-from banqup_client import BanqupClient, Document
+from banqup_client import Document
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery, WaitReason
-from bridge._delivery.eligibility import FOLDERS, BrokenRule, Exportable, word_of
+from bridge._delivery.eligibility import FOLDERS, BrokenRule, word_of
 from bridge._delivery.faults import list_unfinished
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._delivery.newness import created_during_activation
@@ -29,6 +29,7 @@ from bridge._mapping.calling import judge
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Activation
 from bridge._stores.protocol import CheckpointStore
+from bridge._sync._context import Context
 from bridge._sync._session import CheckpointSession
 
 logger = logging.getLogger("bridge")
@@ -51,10 +52,7 @@ class Baseline:
     has hidden from the first pass; if it is exportable, it is skipped.
     """
 
-    banqup: BanqupClient
-    space_id: str
-    exportable: Exportable
-    clock: Callable[[], float]
+    context: Context
     session: CheckpointSession
     answered_at: datetime | None = None
     baseline: int = 0
@@ -94,12 +92,11 @@ class Baseline:
                 self._put(document_id, self._seen[document_id], stored.get(document_id))
             self.session.flush()
 
-    def commit(self, claim: CheckpointSession, wire: str) -> None:
+    def commit(self, claim: CheckpointSession) -> None:
         """Commit the activation.
 
         Args:
             claim: The lease on the space; if it was lost, the connection stays inactive.
-            wire: A digest of the contract by which the space was listed.
         """
         claim.renew()
         for note in self.session.notes:
@@ -110,16 +107,17 @@ class Baseline:
             activated_at=self.answered_at or self._newest(),
             cursors={},
             full_at={},
-            wire=wire,
+            wire=self.context.banqup.wire_digest,
         )
+        self.session.remember_company(self.context.checks.company_id)
         self.session.flush()
 
-    def activation(self, company_id: int) -> Activation:
+    def activation(self) -> Activation:
         """Return the result of the activation."""
         return Activation(
             new=True,
             activated_at=self.answered_at,
-            company_id=company_id,
+            company_id=self.context.checks.company_id,
             baseline=self.baseline,
             waiting=self.waiting,
             skipped=Deliveries(self.skipped),
@@ -139,9 +137,10 @@ class Baseline:
 
     def _pass(self, *, first: bool) -> dict[str, str | None]:
         """List both folders once; return the status of each document that is not new."""
+        space_id = self.context.space_id
         shown: dict[str, str | None] = {}
         for folder in FOLDERS:
-            listing = self.banqup.documents.list(self.space_id, folder=folder)
+            listing = self.context.banqup.documents.list(space_id, folder=folder)
             unfit = 0
             for page in listing.pages():
                 unfit += page.unreadable
@@ -149,7 +148,7 @@ class Baseline:
                 if self.answered_at is None:
                     self.answered_at = page.answered_at
                 for item in page.items:
-                    if not is_id(item.id) or of_another_space(item.space_id, self.space_id):
+                    if not is_id(item.id) or of_another_space(item.space_id, space_id):
                         unfit += 1
                         continue
                     document = item if item.folder else evolve(item, folder=folder)
@@ -192,7 +191,7 @@ class Baseline:
 
     def _recorded(self, document_id: str, document: Document, stored: Delivery | None) -> Delivery:
         status = document.status.document
-        verdict = judge(self.exportable, document)
+        verdict = judge(self.context.exportable, document)
         if isinstance(verdict, BrokenRule):
             # Without a verdict, the document is neither baseline nor waiting, so do not activate.
             logger.warning("%s", verdict.reason, exc_info=verdict.error)
@@ -222,7 +221,7 @@ class Baseline:
         return stored
 
     def _advance(self, delivery: Delivery, event: transitions.Event) -> Delivery:
-        return deliveries.transition(delivery, event, self.clock())
+        return deliveries.transition(delivery, event, self.context.clock())
 
 
 @cache

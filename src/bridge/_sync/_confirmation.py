@@ -4,7 +4,6 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 
 from attrs import evolve
 
@@ -21,24 +20,21 @@ from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery, external_id_of
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Confirmation
+from bridge._sync._context import Context
 from bridge._sync._session import CheckpointSession
 from zenvoices_client import Lookup, ZenvoicesClient
 
 _SENT = ("delivered", "confirmed", "waiting", "sending", "failed", "uncertain")
 
 
-def confirmed(
-    session: CheckpointSession,
-    zenvoices: ZenvoicesClient,
-    company_id: int,
-    clock: Callable[[], float],
-    space_id: str,
-) -> Confirmation:
+def confirmed(context: Context, session: CheckpointSession) -> Confirmation:
     """Look up the delivered documents, and record those that are found as confirmed.
 
     Raises:
         ServiceError: A call to Zenvoices failed.
     """
+    zenvoices, company_id = context.zenvoices, context.checks.company_id
+    space_id = context.space_id
     shown: Counter[str] = Counter()
     received: Counter[str] = Counter()
     labels: dict[str, str] = {}
@@ -83,7 +79,7 @@ def confirmed(
             count += 1
             document = None if found is None else found.document
             event = transitions.Confirmed(None if document is None else document.id)
-            session.put(delivery, deliveries.transition(delivery, event, clock()))
+            session.put(delivery, deliveries.transition(delivery, event, context.clock()))
         session.flush()
     return Confirmation(
         confirmed=count,

@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Never, Self
 
+from attrs import evolve
+
 from _client_kit import _runtime_sync as runtime
 from _client_kit._address import origin_of
 from _client_kit._arguments import (
@@ -52,7 +54,7 @@ from bridge._reports.events import Listener
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
 from bridge._reports.texts import Lang, check_lang, language
 from bridge._stores.protocol import CheckpointStore, is_in_memory, name_of_store
-from bridge._sync._context import RunContext
+from bridge._sync._context import Context
 from bridge._sync._prerequisites import Checks
 from bridge._sync._run import Run
 from bridge._sync._session import CheckpointSession
@@ -125,15 +127,21 @@ class Connection:
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._store = checkpoints
-        self._mapper = mapper or default_mapper
-        self._listeners: tuple[Listener, ...] = check_listeners(listeners)
-        self._in_flight = in_flight
-        self._on_uncertain: Literal["hold", "resend"] = on_uncertain
-        self._exportable = exportable or default_exportable
-        self._clock = clock
         self._lease_ttl = check_lease(lease_ttl, zenvoices.deadline)
-        self._company_id: int | None = None
         self._checks = Checks(banqup, zenvoices, self.space_id, self.company_code)
+        self._context = Context(
+            banqup=banqup,
+            zenvoices=zenvoices,
+            space_id=self.space_id,
+            company_code=self.company_code,
+            checks=self._checks,
+            mapper=mapper or default_mapper,
+            exportable=exportable or default_exportable,
+            listeners=check_listeners(listeners),
+            clock=clock,
+            in_flight=in_flight,
+            on_uncertain=on_uncertain,
+        )
         self._binding = {
             "banqup": origin_of(banqup.base_url),
             "space": self.space_id,
@@ -275,7 +283,7 @@ class Connection:
                 return Activation(
                     new=False,
                     activated_at=session.head.activated_at,
-                    company_id=self._company_id,
+                    company_id=self._checks.company_id or None,
                     baseline=session.head.counts.get("baseline", 0),
                 )
             # Hold the lease of the space, too: two connections must not take the space at once.
@@ -283,19 +291,12 @@ class Connection:
                 refuse_other_company(self._store, self._binding, self.key)
                 claim.update(last_run={"key": self.key})
                 claim.flush()
-                company_id = self._company(session.head.companies)
-                baseline = Baseline(
-                    banqup=self._banqup,
-                    space_id=self.space_id,
-                    exportable=self._exportable,
-                    clock=self._clock,
-                    session=session,
-                )
+                self._checks.company(session.head.companies)
+                baseline = Baseline(self._context, session)
                 baseline.record()
                 check_readable(self._banqup, self.space_id, baseline.example)
-                session.remember_company(company_id)
-                baseline.commit(claim, self._banqup.wire_digest)
-            return baseline.activation(company_id)
+                baseline.commit(claim)
+            return baseline.activation()
 
     def deactivate(self) -> None:
         """Stop exporting. All deliveries stay in the store, for a later activate().
@@ -330,11 +331,6 @@ class Connection:
             Text("not_active_in", "this connection is not active in {0}", name),
             hint=ACTIVATE_AGAIN if session.head.activations else hint,
         )
-
-    def _company(self, known: Sequence[int]) -> int:
-        """Return the company's present number from Zenvoices; `known` are its numbers so far."""
-        self._company_id = self._checks.company(known).id or 0
-        return self._company_id
 
     def export_new(
         self,
@@ -382,25 +378,10 @@ class Connection:
                 verification = self.verify()
                 verification.raise_for_failure()
                 raise self._not_active(session)
-            context = RunContext(
-                session=session,
-                banqup=self._banqup,
-                zenvoices=self._zenvoices,
-                space_id=self.space_id,
-                company_code=self.company_code,
-                resolve_company_id=self._company,
-                mapper=self._mapper,
-                exportable=self._exportable,
-                listeners=self._listeners,
-                clock=self._clock,
-                in_flight=self._in_flight,
-                on_uncertain=self._on_uncertain,
-                dry_run=dry_run,
-                limit=limit,
-                deadline=until,
-                look_first=look_first,
+            context = evolve(
+                self._context, dry_run=dry_run, limit=limit, deadline=until, look_first=look_first
             )
-            return Run(context, self._company_id).execute()
+            return Run(context, session).execute()
         finally:
             session.release()
 
@@ -462,14 +443,7 @@ class Connection:
         with self._session() as session:
             if not session.head.active:
                 raise self._not_active(session)
-            return request_all(
-                session,
-                wanted,
-                self._clock,
-                self._banqup,
-                self.space_id,
-                self._exportable,
-            )
+            return request_all(self._context, session, wanted)
 
     def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
         """Record what a person has decided about a document that ``status().attention`` lists.
@@ -494,7 +468,7 @@ class Connection:
         with self._session() as session:
             if not session.head.activations:
                 raise self._not_active(session)
-            return settle_one(session, document_id, delivered, self._clock)
+            return settle_one(self._context, session, document_id, delivered)
 
     def confirm(self) -> Confirmation:
         """Look up every delivered document that is not confirmed yet; nothing is sent.
@@ -512,5 +486,6 @@ class Connection:
         with self._session() as session:
             if not session.head.activations:
                 raise self._not_active(session)
-            company_id = self._company_id or self._company(session.head.companies)
-            return confirmed(session, self._zenvoices, company_id, self._clock, self.space_id)
+            if not self._checks.company_id:
+                self._checks.company(session.head.companies)
+            return confirmed(self._context, session)

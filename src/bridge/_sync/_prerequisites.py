@@ -25,7 +25,11 @@ NOBODYS = "verify"
 
 
 class Checks:
-    """The checks of what an export needs from both services; they only read."""
+    """The checks of what an export needs from both services; they only read.
+
+    Attributes:
+        company_id: The company's number when Zenvoices was last asked; 0 if it was not asked yet.
+    """
 
     def __init__(
         self,
@@ -38,6 +42,7 @@ class Checks:
         self._zenvoices = zenvoices
         self._space_id = space_id
         self._company_code = company_code
+        self.company_id = 0
 
     def all(self, known: Sequence[int]) -> dict[str, str | ServiceError]:
         """Make all checks; return for each check's name the detail to show, or the error.
@@ -125,17 +130,17 @@ class Checks:
             ServiceError: The company was not found or is another one; the hint is the remedy.
         """
         company = self._zenvoices.companies.resolve(self._company_code)
-        if not known or company.id in known:
-            return company
-        found = (company.code or "").strip()
-        if found != self._company_code.strip():
-            message = Text(
-                "company_gone",
-                "no company with the code {0!r} any more; {1!r} is another company",
-                *(self._company_code, found),
-            )
-            raise ConfigurationError(message, service="zenvoices", hint=COMPANY_CODE_HINT)
-        self._check_linked_anew(known[-1])
+        if known and company.id not in known:
+            found = (company.code or "").strip()
+            if found != self._company_code:
+                message = Text(
+                    "company_gone",
+                    "no company with the code {0!r} any more; {1!r} is another company",
+                    *(self._company_code, found),
+                )
+                raise ConfigurationError(message, service="zenvoices", hint=COMPANY_CODE_HINT)
+            self._check_linked_anew(known[-1])
+        self.company_id = company.id or 0
         return company
 
     def _check_linked_anew(self, number: int) -> None:

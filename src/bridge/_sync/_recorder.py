@@ -19,7 +19,8 @@ from bridge._reports import events
 from bridge._reports.builder import ReportBuilder
 from bridge._reports.delivery_rows import to_datetime
 from bridge._reports.report import ExportReport
-from bridge._sync._context import RunContext
+from bridge._sync._context import Context
+from bridge._sync._session import CheckpointSession
 
 logger = logging.getLogger("bridge")
 
@@ -30,10 +31,10 @@ class RunRecorder:
     Only the coordinator of the run may use the recorder, never a worker.
     """
 
-    def __init__(self, context: RunContext) -> None:
+    def __init__(self, context: Context, session: CheckpointSession) -> None:
         self.builder = ReportBuilder()
         self._context = context
-        self._session = context.session
+        self._session = session
         self._started_at = to_datetime(context.clock())
         self._pending: list[events.Event] = []
         self._places: set[str] = set()

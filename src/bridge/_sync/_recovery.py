@@ -18,7 +18,8 @@ from _client_kit._errors import (
 from _client_kit._text import Text
 from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery
-from bridge._sync._context import RunContext
+from bridge._sync._context import Context
+from bridge._sync._session import CheckpointSession
 from zenvoices_client import Lookup
 
 MARGIN = 60.0
@@ -55,8 +56,8 @@ class Recovery:
     least 10 minutes apart by the server's clock.
     """
 
-    def __init__(self, context: RunContext) -> None:
-        self._session = context.session
+    def __init__(self, context: Context, session: CheckpointSession) -> None:
+        self._session = session
         self._zenvoices = context.zenvoices
         self._clock = context.clock
         self._controls: dict[int, tuple[str, int]] = {}

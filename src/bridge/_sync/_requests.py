@@ -4,15 +4,14 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from _client_kit._errors import NotFoundError, ServiceError
 from _client_kit._text import Text
-from banqup_client import BanqupClient, Document
+from banqup_client import Document
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery, WaitReason
-from bridge._delivery.eligibility import Exportable
 from bridge._delivery.faults import Blame, blame_of
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._errors import setting_error
@@ -21,6 +20,7 @@ from bridge._reports.delivery_rows import DeliveryRow, delivery_row
 from bridge._reports.report import Request
 from bridge._reports.texts import say
 from bridge._stores.protocol import FIND_LIMIT
+from bridge._sync._context import Context
 from bridge._sync._session import CheckpointSession
 
 logger = logging.getLogger("bridge")
@@ -29,12 +29,7 @@ _BY_THE_RULE = (WaitReason.CLIENT, WaitReason.NONE, WaitReason.RULE)
 
 
 def request_all(
-    session: CheckpointSession,
-    wanted: Sequence[str],
-    clock: Callable[[], float],
-    banqup: BanqupClient,
-    space_id: str,
-    exportable: Exportable,
+    context: Context, session: CheckpointSession, wanted: Sequence[str]
 ) -> tuple[Request, ...]:
     """Mark documents to be sent by the next run.
 
@@ -54,11 +49,11 @@ def request_all(
             if delivery is None:
                 delivery = deliveries.first_seen(document_id, None)
                 try:
-                    found = _find(banqup, space_id, document_id)
+                    found = _find(context, document_id)
                 except ServiceError:
                     session.flush()  # otherwise the documents accepted before are forgotten
                     raise
-                verdict = None if isinstance(found, str) else judge(exportable, found)
+                verdict = None if isinstance(found, str) else judge(context.exportable, found)
                 reason = found if isinstance(found, str) else ""
                 held = "" if verdict is None else verdict.reason
             else:
@@ -68,7 +63,7 @@ def request_all(
                 if delivery.state in ("delivered", "confirmed"):
                     held = Text("there_twice", "Zenvoices has it already, and will have it twice")
             if not reason:
-                wish = deliveries.transition(delivery, transitions.Requested(), clock())
+                wish = deliveries.transition(delivery, transitions.Requested(), context.clock())
                 session.put(stored.get(document_id), wish)
             else:
                 # Without this warning, a program that ignores the result would never notice that
@@ -79,10 +74,10 @@ def request_all(
     return tuple(answers)
 
 
-def _find(banqup: BanqupClient, space_id: str, document_id: str) -> Document | str:
+def _find(context: Context, document_id: str) -> Document | str:
     """Read a document without a delivery from Banqup; return it, or why it cannot be sent."""
     try:
-        document = banqup.documents.get(space_id, document_id)
+        document = context.banqup.documents.get(context.space_id, document_id)
     except NotFoundError:
         return Text(
             "unknown_document",
@@ -98,7 +93,7 @@ def _find(banqup: BanqupClient, space_id: str, document_id: str) -> Document | s
             "unknown to this connection, and Banqup did not show it ({0})",
             error.message,
         )
-    if of_another_space(document.space_id, space_id):
+    if of_another_space(document.space_id, context.space_id):
         return Text("in_other_space", "in another space of Banqup")
     return document
 
@@ -112,7 +107,7 @@ def _why_not(delivery: Delivery) -> str:
 
 
 def settle_one(
-    session: CheckpointSession, document_id: str, delivered: bool, clock: Callable[[], float]
+    context: Context, session: CheckpointSession, document_id: str, delivered: bool
 ) -> DeliveryRow:
     """Record whether a document that status() names is in Zenvoices; return its line.
 
@@ -140,7 +135,8 @@ def settle_one(
                 document_id,
             ),
         )
-    new = deliveries.transition(stored, transitions.DecidedByPerson(delivered), clock())
+    decided = transitions.DecidedByPerson(delivered)
+    new = deliveries.transition(stored, decided, context.clock())
     session.put(stored, new)
     session.flush()
     return delivery_row(new)

@@ -7,7 +7,6 @@ The run is the coordinator: only it uses the store, the report and the listeners
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from contextlib import suppress
 from datetime import datetime, timedelta
 
 from attrs import evolve
@@ -43,10 +42,11 @@ from bridge._delivery.outcome import Candidate, Outcome, files_digest, label_of
 from bridge._delivery.row_format import NOT_KNOWN
 from bridge._mapping.calling import judge
 from bridge._reports.report import ExportReport
-from bridge._sync._context import RunContext
+from bridge._sync._context import Context
 from bridge._sync._recorder import RunRecorder
 from bridge._sync._recovery import Recovery
 from bridge._sync._sending import DOUBTS_IN_A_ROW, Sending
+from bridge._sync._session import CheckpointSession
 
 BATCH = 200
 REREADS = 50
@@ -61,20 +61,17 @@ FIRST_FILE_WITHIN = 86_400.0
 class Run:
     """One run of an export; create a new object for each run."""
 
-    def __init__(self, context: RunContext, company_id: int | None) -> None:
+    def __init__(self, context: Context, session: CheckpointSession) -> None:
         self._context = context
-        self._session = context.session
-        self._recorder = RunRecorder(context)
+        self._session = session
+        self._recorder = RunRecorder(context, session)
         self._report = self._recorder.builder
         self._banqup = context.banqup
         self._space_id = context.space_id
-        self._recovery = Recovery(context)
-        self._sending = Sending(
-            context, self._recorder, self._recovery, self._can_read_one, company_id
-        )
+        self._recovery = Recovery(context, session)
+        self._sending = Sending(context, session, self._recorder, self._recovery)
         self._batch: list[Candidate] = []
         self._suspects: list[Candidate] = []
-        self._reads_one = False
         self._unfinished: list[str] = []
 
     def execute(self) -> ExportReport:
@@ -100,7 +97,7 @@ class Run:
             # Commit this first: if this run fails, later runs must look documents up too.
             self._session.update(restored_at=NOT_KNOWN)
             self._session.flush()
-        if not self._sending.company_id:
+        if not self._context.checks.company_id:
             self._sending.ask_company()
         if not self._context.dry_run:
             self._settle()
@@ -155,7 +152,7 @@ class Run:
             self._session.update(looked_up=looked_up)
             self._sending.ask_company()
             try:
-                event = self._recovery.event(delivery, self._sending.company_id)
+                event = self._recovery.event(delivery, self._context.checks.company_id)
             except ServiceError as error:
                 self._refused_look_up(delivery, error)
                 faults += 1
@@ -213,7 +210,7 @@ class Run:
             if self._context.deadline.remaining() <= 0:
                 return
             try:
-                event = self._recovery.event(delivery, self._sending.company_id)
+                event = self._recovery.event(delivery, self._context.checks.company_id)
             except ServiceError as error:
                 self._recorder.report_function(error)
                 return
@@ -426,7 +423,7 @@ class Run:
                 document = self._banqup.documents.get(self._space_id, delivery.document_id)
             except NotFoundError:
                 event: transitions.Event = transitions.Skipped(Text("gone", "gone"), gone=True)
-                if not self._can_read_one():
+                if not self._sending.can_read_one():
                     reason = Text("cannot_ask", "asking for one document does not work")
                     event = transitions.NotReady(reason, file=False)
                 self._report.seen[delivery.document_id] = delivery.state
@@ -467,16 +464,3 @@ class Run:
             raise naming(error, [refusal])
         unread = transitions.NotReady(error.message, file=False)
         self._recorder.record(delivery, self._recorder.transition(delivery, unread))
-
-    def _can_read_one(self) -> bool:
-        """Return True if a document that Banqup lists now can be read by itself.
-
-        Only then does "not found" for another document mean that it is gone.
-        """
-        if not self._reads_one:
-            with suppress(ServiceError):
-                for document in self._banqup.documents.list(self._space_id, page_size=1):
-                    self._banqup.documents.get(self._space_id, canonical_id(document.id))
-                    self._reads_one = True
-                    break
-        return self._reads_one

@@ -4,7 +4,8 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -28,12 +29,14 @@ from bridge._delivery.faults import (
     is_final,
     naming,
 )
+from bridge._delivery.ids import canonical_id
 from bridge._delivery.outcome import Candidate, Outcome, label_of
 from bridge._mapping.mapper import default_mapper
 from bridge._reports import events
-from bridge._sync._context import RunContext
+from bridge._sync._context import Context
 from bridge._sync._recorder import RunRecorder
 from bridge._sync._recovery import LookupProbe, Recovery
+from bridge._sync._session import CheckpointSession
 from bridge._sync._transfer import Prepared, Transfer
 
 REFUSALS_IN_A_ROW = 5
@@ -47,7 +50,6 @@ class Sending:
     """Send candidates through the workers; upload one at a time until one is delivered.
 
     Attributes:
-        company_id: The company's present number in Zenvoices.
         fault: The error that ends the run, or None. Uploads in flight are still completed.
         faults: Counts the refusals of this run.
         doubts: Deliveries to look up at the end of the run, because it is still in doubt whether
@@ -59,21 +61,20 @@ class Sending:
 
     def __init__(
         self,
-        context: RunContext,
+        context: Context,
+        session: CheckpointSession,
         recorder: RunRecorder,
         recovery: Recovery,
-        can_read_one: Callable[[], bool],
-        company_id: int | None,
     ) -> None:
         self._context = context
-        self._session = context.session
+        self._session = session
+        self._checks = context.checks
         self._recorder = recorder
         self._report = recorder.builder
-        self._transfer = Transfer(context, recovery)
+        self._transfer = Transfer(context, session, recovery)
         self._recovery = recovery
-        self._can_read_one = can_read_one
-        self.company_id = company_id or 0
         self._asked = False
+        self._reads_one = False
         self.fault: ServiceError | None = None
         self.faults = FaultTracker()
         self.doubts: list[Delivery] = []
@@ -110,14 +111,13 @@ class Sending:
             ServiceError: The company code is unknown or belongs to another company now.
         """
         if not self._asked:
-            self.company_id = self._company()
+            self._ask_company()
             self._asked = True
 
-    def _company(self) -> int:
-        """Return the company's present number, and record it for look-ups in later runs."""
-        number = self._context.resolve_company_id(self._session.head.companies)
-        self._session.remember_company(number)
-        return number
+    def _ask_company(self) -> None:
+        """Get the company's present number, and record it for look-ups in later runs."""
+        self._checks.company(self._session.head.companies)
+        self._session.remember_company(self._checks.company_id)
 
     def send_one_first(self) -> None:
         """From now on, prepare and send one document at a time, until one is delivered.
@@ -202,7 +202,7 @@ class Sending:
                 self._fetch(queue, workers, len(ready))
             for item in self._intended(chosen, queue):
                 uploading += 1
-                workers.start(self._transfer.upload, item, self.company_id)
+                workers.start(self._transfer.upload, item, self._checks.company_id)
             if self._first is not None and self.fault is None:
                 first, self._first = self._first, None
                 workers.start(self._recovery.control, *first)
@@ -241,7 +241,7 @@ class Sending:
         self._taken.add(delivery.document_id)
         self._recorder.emit(events.DocumentFound(delivery.document_id, delivery.folder))
         look_first = self._looks_first(candidate)
-        workers.start(self._transfer.prepare, candidate, self.company_id, look_first)
+        workers.start(self._transfer.prepare, candidate, self._checks.company_id, look_first)
 
     def _looks_first(self, candidate: Candidate) -> bool:
         """Return True if an upload of this document may be missing in the checkpoint.
@@ -288,7 +288,7 @@ class Sending:
         candidate = prepared.candidate
         event = transitions.Intended(
             prepared.external_id,
-            self.company_id,
+            self._checks.company_id,
             label=label_of(candidate.document, prepared.upload.subject),
         )
         delivery = self._recorder.transition(candidate.delivery, event)
@@ -308,7 +308,7 @@ class Sending:
             return
         event = outcome.event
         if event is None or (
-            isinstance(event, transitions.Skipped) and event.gone and not self._can_read_one()
+            isinstance(event, transitions.Skipped) and event.gone and not self.can_read_one()
         ):
             event = self._judge(outcome)
         elif isinstance(event, transitions.NotReady) and outcome.operation == DETAILS:
@@ -375,13 +375,27 @@ class Sending:
             ServiceError: This call fails too.
         """
         if error.service == "zenvoices":
-            before = self.company_id
-            self.company_id = self._company()
-            return self.company_id != before
+            before = self._checks.company_id
+            self._ask_company()
+            return self._checks.company_id != before
         listing = self._context.banqup.documents.list(self._context.space_id, page_size=1)
         for _ in listing.pages():
             break
         return False
+
+    def can_read_one(self) -> bool:
+        """Return True if a document that Banqup lists now can be read by itself.
+
+        Only then does "not found" for another document mean that it is gone.
+        """
+        documents, space_id = self._context.banqup.documents, self._context.space_id
+        if not self._reads_one:
+            with suppress(ServiceError):
+                for document in documents.list(space_id, page_size=1):
+                    documents.get(space_id, canonical_id(document.id))
+                    self._reads_one = True
+                    break
+        return self._reads_one
 
     def _arrived(self, delivery: Delivery, *, uploaded: bool) -> None:
         if not uploaded:
@@ -395,7 +409,7 @@ class Sending:
             note = Text("of_document", "document {0}: {1}", delivery.document_id, delivery.reason)
             self._report.note(note)
         head = self._session.head
-        name, company = str(delivery.external_id), delivery.company_id or self.company_id
+        name, company = str(delivery.external_id), delivery.company_id or self._checks.company_id
         self._session.update(
             deliveries=head.deliveries + 1, controls=(*head.controls, (name, company))[-CONTROLS:]
         )

@@ -45,8 +45,9 @@ from bridge._mapping.calling import (
 )
 from bridge._mapping.mapper import SourceFile
 from bridge._mapping.spool import IN_MEMORY, Spool
-from bridge._sync._context import RunContext
+from bridge._sync._context import Context
 from bridge._sync._recovery import Recovery
+from bridge._sync._session import CheckpointSession
 from zenvoices_client import Attachment, InboxDocument, InboxUpload, Lookup
 
 _EMPTY = Text("empty_file", "the file is empty")
@@ -73,8 +74,9 @@ class Prepared:
 class Transfer:
     """Prepare and upload documents; several workers use one object at the same time."""
 
-    def __init__(self, context: RunContext, recovery: Recovery) -> None:
+    def __init__(self, context: Context, session: CheckpointSession, recovery: Recovery) -> None:
         self._context = context
+        self._session = session
         self._banqup = context.banqup
         self._recovery = recovery
         self._spools: list[Spool] = []
@@ -230,7 +232,7 @@ class Transfer:
             company_id: The company's present number.
         """
         candidate = prepared.candidate
-        check_lease = self._context.session.guard
+        check_lease = self._session.guard
         began = False
 
         def before_each_piece() -> None:
