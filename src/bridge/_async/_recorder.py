@@ -52,7 +52,14 @@ class AsyncRunRecorder:
 
     def transition(self, delivery: Delivery, event: transitions.Event) -> Delivery:
         """Return the delivery after an event that happens now, by the connection's clock."""
-        return deliveries.transition(delivery, event, self._context.clock())
+        now, delivered = self._context.clock(), self._session.head.deliveries
+        return deliveries.transition(delivery, event, now, delivered)
+
+    def advance(self, stored: Delivery, event: transitions.Event) -> Delivery:
+        """Record what an event makes of a stored delivery, and return it."""
+        new = self.transition(stored, event)
+        self.record(stored, new)
+        return new
 
     def record(
         self,

@@ -12,7 +12,9 @@ from attrs import evolve
 
 from _client_kit import _runtime_async as runtime
 from _client_kit._errors import OutcomeUnknownError, ServiceError, StoreError
+from _client_kit._files import os_reason
 from _client_kit._text import Text
+from banqup_client import FileNotReadyError
 from bridge._async._context import AsyncContext
 from bridge._async._recorder import AsyncRunRecorder
 from bridge._async._recovery import AsyncRecovery, LookupProbe
@@ -21,7 +23,6 @@ from bridge._async._transfer import AsyncTransfer, Prepared
 from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.faults import (
-    DETAILS,
     LOOK_UP,
     UPLOAD,
     USERS_CODE,
@@ -312,10 +313,7 @@ class AsyncSending:
             isinstance(event, transitions.Skipped) and event.gone and not await self.can_read_one()
         ):
             event = await self._judge(outcome)
-        elif isinstance(event, transitions.NotReady) and outcome.operation == DETAILS:
-            self.without_file = True
-        if isinstance(event, transitions.Refused):
-            event = evolve(event, deliveries=self._session.head.deliveries)
+        self.without_file = self.without_file or isinstance(error, FileNotReadyError)
         uploaded = candidate.delivery.state == "sending"
         delivery = self._recorder.transition(candidate.delivery, event)
         self._recorder.record(candidate.stored, delivery, outcome.sent)
@@ -324,8 +322,8 @@ class AsyncSending:
             self._arrived(delivery, uploaded=uploaded)
         elif isinstance(event, transitions.InDoubt):
             self._doubt(delivery, error)
-        elif isinstance(event, transitions.Held):
-            self._hold(outcome, delivery)
+        elif isinstance(event, transitions.Held) and isinstance(error, ServiceError):
+            self._hold(outcome, delivery, error)
         elif isinstance(event, transitions.Refused):
             self._refuse(delivery, error, uploaded=uploaded)
         # After send_one_first(), an upload without a clear answer ends the run. A refusal that is
@@ -337,15 +335,19 @@ class AsyncSending:
     async def _judge(self, outcome: Outcome) -> transitions.Event:
         """Return the event for a failure."""
         error = outcome.error
-        if error is None:  # pragma: no cover - an outcome has an event or an error
-            raise ValueError
         if not isinstance(error, ServiceError):
             kind = type(error).__name__
             if outcome.operation == UPLOAD:
-                reason = Text("broke_sending", "{0} while it was sent", kind)
-            else:
-                reason = Text("broke_fetching", "{0} while it was fetched", kind)
-            return transitions.Refused(reason)
+                return transitions.Refused(Text("broke_sending", "{0} while it was sent", kind))
+            if isinstance(error, OSError):  # such as a full disk
+                why = Text("said", "{0}", os_reason(error))
+                reason = Text("not_kept", "it could not be kept meanwhile: {0}", why)
+                return transitions.NotReady(reason)
+            return transitions.Refused(Text("broke_fetching", "{0} while it was fetched", kind))
+        if outcome.operation in USERS_CODE:
+            return transitions.Held(error.message, suspect=False)
+        if isinstance(error, FileNotReadyError):
+            return transitions.NotReady(error.message)
         if asks_again(error):
             try:
                 moved = await self._ask_again(error)
@@ -463,17 +465,13 @@ class AsyncSending:
         known = error if isinstance(error, ServiceError) else None
         self.fault = self.fault or known or OutcomeUnknownError(message, service="zenvoices")
 
-    def _hold(self, outcome: Outcome, delivery: Delivery) -> None:
+    def _hold(self, outcome: Outcome, delivery: Delivery, error: ServiceError) -> None:
         """Hold a refusal until the end of the run, which decides whether to charge the document."""
-        error = outcome.error if isinstance(outcome.error, ServiceError) else None
-        if outcome.operation in USERS_CODE:
-            self._recorder.report_own_code(delivery.reason, outcome.error)
-            error = None  # a failure of the user's code never ends the run
         before = outcome.candidate.delivery
-        if before.state == "sending" and error is not None:
+        if before.state == "sending" and outcome.operation not in USERS_CODE:
             self._report.refused += 1
         refusal = HeldRefusal(outcome.operation, delivery, error)
-        if self.faults.holds(refusal, suspect=before.suspect) and error is not None:
+        if self.faults.holds(refusal, suspect=before.suspect):
             same = [one for one in self.faults.held.values() if one.operation == outcome.operation]
             self.fault = self.fault or naming(error, same)
 
@@ -493,10 +491,7 @@ class AsyncSending:
         if len(self._refused) >= REFUSALS_IN_A_ROW:
             self.fault = self.fault or error
             for refused in self._refused:
-                refunded = self._recorder.transition(
-                    refused, transitions.AttemptRefunded(refused.reason)
-                )
-                self._recorder.record(refused, refunded)
+                self._recorder.advance(refused, transitions.AttemptRefunded(refused.reason))
             self._refused.clear()
 
     async def conclude(self) -> None:
@@ -506,14 +501,11 @@ class AsyncSending:
             ServiceError: A service refused an operation that worked for no document of this run.
         """
         for refusal in self.faults.charged():
-            event = transitions.Refused(
-                refusal.delivery.reason, deliveries=self._session.head.deliveries
-            )
-            charged = self._recorder.transition(refusal.delivery, event)
-            self._recorder.record(refusal.delivery, charged)
+            charge = transitions.Refused(refusal.delivery.reason)
+            self._recorder.advance(refusal.delivery, charge)
         await self._recorder.flush()
         left = self.faults.unexplained()
-        if left and left[0].error is not None:
+        if left:
             same = [refusal for refusal in left if refusal.operation == left[0].operation]
             raise naming(left[0].error, same)
 

@@ -20,6 +20,7 @@ from _client_kit._errors import (
     StoreError,
     UnreachableError,
 )
+from _client_kit._operations import USER_CODE
 from _client_kit._text import Text, joined
 from banqup_client import FileRefusedError
 from bridge._delivery.delivery import Delivery
@@ -76,6 +77,15 @@ def blame_of(error: Exception) -> Blame:
     return Blame.OPEN
 
 
+def operation_of(error: Exception) -> str:
+    """Return the name of the operation that failed, or `MAPPER` or `FUNCTION`, or nothing."""
+    if not isinstance(error, ServiceError):
+        return ""
+    if error.code == USER_CODE and error.operation != MAPPER:
+        return FUNCTION
+    return error.operation or ""
+
+
 def is_final(error: Exception) -> bool:
     """Return True if no further attempt can succeed: the file is too large or infected."""
     if isinstance(error, RejectedError) and error.code == "too_large":
@@ -111,13 +121,13 @@ class HeldRefusal:
         operation: The name of the refused operation, such as ``files.details``; or `MAPPER` or
             `FUNCTION`.
         delivery: The document's delivery.
-        error: The service's error; None for a failure of the user's code.
+        error: The error, of the service or of the user's code.
         chargeable: False for a document that was only read again and was not about to be sent.
     """
 
     operation: str
     delivery: Delivery
-    error: ServiceError | None
+    error: ServiceError
     chargeable: bool = True
 
 
@@ -171,7 +181,7 @@ class FaultTracker:
         return [
             refusal
             for refusal in self.held.values()
-            if refusal.operation not in self.passed and refusal.error and refusal.chargeable
+            if refusal.operation not in (*self.passed, *USERS_CODE) and refusal.chargeable
         ]
 
 

@@ -99,12 +99,10 @@ class Refused(Event):
     Attributes:
         reason: Why, as text for people.
         final: Whether to give the document up at once.
-        deliveries: How many documents this connection has delivered so far.
     """
 
     reason: str
     final: bool = False
-    deliveries: int = 0
 
 
 @frozen
@@ -153,11 +151,9 @@ class Absent(Event):
 
     Attributes:
         at: The answer's time by Zenvoices' clock.
-        deliveries: How many documents this connection has delivered so far.
     """
 
     at: datetime
-    deliveries: int = 0
 
 
 @frozen

@@ -99,7 +99,7 @@ class Recovery:
             return transitions.NoControl(found.answered_at)
         if not delivery.in_doubt and self._may_be_sending(delivery):
             return None
-        return transitions.Absent(found.answered_at, self._session.head.deliveries)
+        return transitions.Absent(found.answered_at)
 
     def _may_be_sending(self, delivery: Delivery) -> bool:
         """Return True if another worker may still be uploading this document."""

@@ -140,8 +140,7 @@ class Run:
             # sent in every run.
             if resend and delivery.attempts < MAX_ATTEMPTS:
                 reason = Text("resent_as_set", "uncertain, sent again as configured")
-                again = transitions.NotSent(reason)
-                self._recorder.record(delivery, self._recorder.transition(delivery, again))
+                self._recorder.advance(delivery, transitions.NotSent(reason))
                 continue
             looks += 1
             enough = (state == "uncertain" and looks > REREADS) or faults == LOOK_UP_FAULTS
@@ -427,7 +426,7 @@ class Run:
                     reason = Text("cannot_ask", "asking for one document does not work")
                     event = transitions.NotReady(reason, file=False)
                 self._report.seen[delivery.document_id] = delivery.state
-                self._recorder.record(delivery, self._recorder.transition(delivery, event))
+                self._recorder.advance(delivery, event)
                 continue
             except ServiceError as error:
                 self._cannot_read(delivery, error)
@@ -462,5 +461,4 @@ class Run:
             self._sending.faults.passes(DOCUMENT)
         elif self._sending.faults.holds(refusal, suspect=False):
             raise naming(error, [refusal])
-        unread = transitions.NotReady(error.message, file=False)
-        self._recorder.record(delivery, self._recorder.transition(delivery, unread))
+        self._recorder.advance(delivery, transitions.NotReady(error.message, file=False))

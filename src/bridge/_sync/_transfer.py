@@ -14,12 +14,11 @@ from typing import Any, BinaryIO, cast
 from attrs import evolve, field, frozen
 
 from _client_kit import _runtime_sync as runtime
-from _client_kit._errors import NotFoundError, ServiceError
+from _client_kit._errors import ConfigurationError, NotFoundError, ServiceError
 from _client_kit._files import os_reason
 from _client_kit._operations import USER_CODE
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
-from _client_kit._user_code import cause_of
 from banqup_client import Document, DocumentFile, FileNotReadyError
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
@@ -32,6 +31,7 @@ from bridge._delivery.faults import (
     MAPPER,
     UPLOAD,
     in_doubt,
+    operation_of,
 )
 from bridge._delivery.outcome import (
     Candidate,
@@ -100,28 +100,15 @@ class Transfer:
         result: Prepared | Outcome = Outcome(candidate)
         try:
             result = self._prepare(candidate, company_id, look_first, spools, passed)
-        except FileNotReadyError as error:
-            passed.add(DETAILS)
-            result = Outcome(candidate, transitions.NotReady(error.message), operation=DETAILS)
-        except _MapperError as error:
-            held = transitions.Held(error.reason, suspect=False)
-            result = Outcome(candidate, held, error.cause, MAPPER)
         except Exception as error:
             # Without this clause, an unexpected exception would end the run. The coordinator
             # decides what it means.
             if raised_by_signal_handler(error):
                 raise
-            if _is_of_function(error):
-                result = _held(candidate, error)
-            elif isinstance(error, OSError):  # such as a full disk
-                why = Text("said", "{0}", os_reason(error))
-                reason = Text("not_kept", "it could not be kept meanwhile: {0}", why)
-                result = Outcome(candidate, transitions.NotReady(reason))
-            else:
-                operation = getattr(error, "operation", None) or ""
-                if operation == DOWNLOAD:
-                    passed.add(DETAILS)
-                result = Outcome(candidate, error=error, operation=operation)
+            operation = operation_of(error)
+            if operation == DOWNLOAD or (spools and isinstance(error, FileNotReadyError)):
+                passed.add(DETAILS)
+            result = Outcome(candidate, error=error, operation=operation)
         finally:
             if not isinstance(result, Prepared):
                 for spool in spools:
@@ -150,8 +137,8 @@ class Transfer:
                 return Outcome(candidate, found)
         listed = self._banqup.documents.files(self._context.space_id, document)
         if not listed:
-            missing = transitions.NotReady(Text("no_file_yet", "the document has no file yet"))
-            return Outcome(candidate, missing, operation=DETAILS)
+            missing = Text("no_file_yet", "the document has no file yet")
+            raise FileNotReadyError(missing, service="banqup")
         files: list[SourceFile] = []
         for file in listed:
             # All files of a document share one limit of memory.
@@ -170,8 +157,6 @@ class Transfer:
         if not any(file.size for file in files):
             return Outcome(candidate, transitions.Refused(_EMPTY, final=True))
         mapped = self._map(evolve(document, files=listed), tuple(files))
-        if isinstance(mapped, transitions.Held):
-            return Outcome(candidate, mapped, operation=MAPPER)
         passed.add(MAPPER)
         if not isinstance(mapped, InboxUpload):
             return Outcome(candidate, mapped)
@@ -212,11 +197,11 @@ class Transfer:
         except Exception as error:
             if raised_by_signal_handler(error):
                 raise
-            raise _MapperError(describe_exception(error), error) from error
+            raise _mapper_error(describe_exception(error)) from error
         if isinstance(mapped, Skip):
             return transitions.Skipped(mapped.reason)
         if not isinstance(mapped, InboxUpload):
-            return transitions.Held(describe_result(mapped), suspect=False)
+            raise _mapper_error(describe_result(mapped))
         if not all(attachment.size for attachment in mapped.attachments):
             return transitions.Refused(_EMPTY, final=True)
         return mapped
@@ -246,11 +231,6 @@ class Transfer:
             document = self._context.zenvoices.inbox.upload(
                 upload, company_id=company_id, external_id=prepared.external_id
             )
-        except _MapperError as error:
-            # The operation is FUNCTION, not MAPPER: MAPPER counts as working in this run, so this
-            # failure would always be charged.
-            held = transitions.Held(error.reason, suspect=False)
-            return Outcome(candidate, held, error.cause, FUNCTION)
         except Exception as error:
             # Without this clause, an unexpected exception would end the run.
             if raised_by_signal_handler(error):
@@ -264,9 +244,8 @@ class Transfer:
         finally:
             prepared.discard()
         if not in_doubt(failure, began=began):
-            if _is_of_function(failure):
-                return _held(candidate, failure)
-            return Outcome(candidate, error=failure, operation=UPLOAD, sent=prepared.sent)
+            operation = FUNCTION if operation_of(failure) == FUNCTION else UPLOAD
+            return Outcome(candidate, error=failure, operation=operation, sent=prepared.sent)
         found = self._look_up(prepared, company_id)
         if found is not None:
             reason = Text(
@@ -319,27 +298,8 @@ def _number_of(found: Lookup | None) -> int | None:
     return None if found is None or found.document is None else found.document.id
 
 
-def _is_of_function(error: Exception) -> bool:
-    """Return True if a function of ``operations=`` failed, not a call that it made."""
-    return isinstance(error, ServiceError) and error.code == USER_CODE
-
-
-def _held(candidate: Candidate, error: Exception) -> Outcome:
-    """Return the outcome for a function of ``operations=`` that failed: the document is held.
-
-    The outcome contains the function's own exception, so that its traceback is logged.
-    """
-    message = error.message if isinstance(error, ServiceError) else ""
-    return Outcome(candidate, transitions.Held(message, suspect=False), cause_of(error), FUNCTION)
-
-
-class _MapperError(Exception):
-    """A user's mapper raised an exception, or attached a file that cannot be read."""
-
-    def __init__(self, reason: str, cause: Exception) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.cause = cause
+def _mapper_error(reason: str, operation: str = MAPPER) -> ConfigurationError:
+    return ConfigurationError(reason, service="bridge", code=USER_CODE, operation=operation)
 
 
 def _checked(upload: InboxUpload, check: Callable[[], None]) -> InboxUpload:
@@ -354,6 +314,8 @@ def _checked(upload: InboxUpload, check: Callable[[], None]) -> InboxUpload:
             template = "the mapper attached {0}, which cannot be read any more: {1}"
             why = Text("said", "{0}", os_reason(error))
             reason = Text("attachment_gone", template, attachment.file_name, why)
-            raise _MapperError(reason, error) from error
+            # The operation is not MAPPER, which counts as working in this run: then this failure
+            # would always be charged.
+            raise _mapper_error(reason, FUNCTION) from error
         attachments.append(evolve(attachment, content=evolve(attachment.content, check=check)))
     return evolve(upload, attachments=tuple(attachments))
