@@ -9,19 +9,19 @@ from attrs import evolve
 from _client_kit._errors import (
     ConfigurationError,
     NotFoundError,
-    PermissionDeniedError,
     ProtocolError,
     RejectedError,
 )
 from _client_kit._text import joined
 from bridge._async._context import AsyncContext
+from bridge._async._recovery import AsyncRecovery
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
-from bridge._delivery.delivery import Delivery, external_id_of
+from bridge._delivery.delivery import external_id_of
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Confirmation
-from zenvoices_client import AsyncZenvoicesClient, Lookup
+from zenvoices_client import Lookup
 
 _SENT = ("delivered", "confirmed", "waiting", "sending", "failed", "uncertain")
 
@@ -33,7 +33,7 @@ async def confirmed(context: AsyncContext, session: AsyncCheckpointSession) -> C
         ServiceError: A call to Zenvoices failed.
     """
     zenvoices, company_id = context.zenvoices, context.checks.company_id
-    space_id = context.space_id
+    space_id, recovery = context.space_id, AsyncRecovery(context, session)
     shown: Counter[str] = Counter()
     received: Counter[str] = Counter()
     labels: dict[str, str] = {}
@@ -70,8 +70,10 @@ async def confirmed(context: AsyncContext, session: AsyncCheckpointSession) -> C
             if delivery.state == "confirmed":
                 continue
             found = None
-            if name is None or not shown[name]:
-                found = await _look_up(zenvoices, delivery, company_id)
+            if name is None:
+                found = Lookup("cannot tell")
+            elif not shown[name]:
+                found = await recovery.look_up(delivery, name)
             if found is not None and found.outcome != "found":
                 lines[found.outcome].append(delivery_row(delivery))
                 continue
@@ -87,16 +89,3 @@ async def confirmed(context: AsyncContext, session: AsyncCheckpointSession) -> C
         undecided=Deliveries(lines["cannot tell"]),
         others=received.total(),
     )
-
-
-async def _look_up(zenvoices: AsyncZenvoicesClient, delivery: Delivery, company_id: int) -> Lookup:
-    company = delivery.company_id or company_id
-    if delivery.external_id is None:
-        return Lookup("cannot tell")
-    try:
-        return await zenvoices.inbox.find(external_id=delivery.external_id, company_id=company)
-    except PermissionDeniedError:
-        if company == company_id:
-            raise
-        # The user has no permission for the company's old number, so the result is unknown.
-        return Lookup("cannot tell")

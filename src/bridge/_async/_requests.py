@@ -75,15 +75,16 @@ async def request_all(
 
 async def _find(context: AsyncContext, document_id: str) -> Document | str:
     """Read a document without a delivery from Banqup; return it, or why it cannot be sent."""
+    unknown = Text(
+        "unknown_document",
+        "unknown to this connection, and Banqup has no document of this id in this space. An id is "
+        "not the number of an invoice: banqup-zenvoices status --waiting (in Python: "
+        "status(waiting=True)) and the report of an export show both.",
+    )
     try:
         document = await context.banqup.documents.get(context.space_id, document_id)
     except NotFoundError:
-        return Text(
-            "unknown_document",
-            "unknown to this connection, and Banqup has no document of this id in this space. An "
-            "id is not the number of an invoice: banqup-zenvoices status --waiting (in Python: "
-            "status(waiting=True)) and the report of an export show both.",
-        )
+        return unknown
     except ServiceError as error:
         if blame_of(error) is Blame.RUN:
             raise
@@ -92,9 +93,7 @@ async def _find(context: AsyncContext, document_id: str) -> Document | str:
             "unknown to this connection, and Banqup did not show it ({0})",
             error.message,
         )
-    if of_another_space(document.space_id, context.space_id):
-        return Text("in_other_space", "in another space of Banqup")
-    return document
+    return unknown if of_another_space(document.space_id, context.space_id) else document
 
 
 def _why_not(delivery: Delivery) -> str:

@@ -150,7 +150,7 @@ class AsyncRun:
             self._session.update(looked_up=looked_up)
             await self._sending.ask_company()
             try:
-                event = await self._recovery.event(delivery, self._context.checks.company_id)
+                event = await self._recovery.event(delivery)
             except ServiceError as error:
                 self._refused_look_up(delivery, error)
                 faults += 1
@@ -208,7 +208,7 @@ class AsyncRun:
             if self._context.deadline.remaining() <= 0:
                 return
             try:
-                event = await self._recovery.event(delivery, self._context.checks.company_id)
+                event = await self._recovery.event(delivery)
             except ServiceError as error:
                 self._recorder.report_function(error)
                 return
@@ -420,7 +420,7 @@ class AsyncRun:
             try:
                 document = await self._banqup.documents.get(self._space_id, delivery.document_id)
             except NotFoundError:
-                event: transitions.Event = transitions.Skipped(Text("gone", "gone"), gone=True)
+                event: transitions.Event = transitions.GONE
                 if not await self._sending.can_read_one():
                     reason = Text("cannot_ask", "asking for one document does not work")
                     event = transitions.NotReady(reason, file=False)

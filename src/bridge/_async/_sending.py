@@ -33,6 +33,7 @@ from bridge._delivery.faults import (
     blame_of,
     is_final,
     naming,
+    reason_of,
 )
 from bridge._delivery.ids import canonical_id
 from bridge._delivery.outcome import Candidate, Outcome, label_of
@@ -44,6 +45,7 @@ DOUBTS_IN_A_ROW = 3
 CONTROLS = 3
 LAST = datetime.max.replace(tzinfo=UTC)
 CLOCKS_DIFFER = timedelta(hours=24)
+_LEFT = Text("left_for_next_run", "left for the next run")
 
 
 class AsyncSending:
@@ -150,9 +152,7 @@ class AsyncSending:
         finally:
             self._transfer.discard()
             for candidate in queue:
-                reason = Text("left_for_next_run", "left for the next run")
-                left = evolve(candidate.delivery, reason=reason)
-                self._report.line(left)
+                self._report.line(evolve(candidate.delivery, reason=_LEFT))
         if self.fault is not None:
             raise self.fault
 
@@ -243,7 +243,7 @@ class AsyncSending:
         self._taken.add(delivery.document_id)
         self._recorder.emit(events.DocumentFound(delivery.document_id, delivery.folder))
         look_first = self._looks_first(candidate)
-        await workers.start(self._transfer.prepare, candidate, self._checks.company_id, look_first)
+        await workers.start(self._transfer.prepare, candidate, look_first)
 
     def _looks_first(self, candidate: Candidate) -> bool:
         """Return True if an upload of this document may be missing in the checkpoint.
@@ -274,8 +274,7 @@ class AsyncSending:
             for item in sending:
                 # A later commit may succeed, and it must not contain this intent.
                 known = item.candidate.delivery
-                not_sent = transitions.NotSent(Text("not_recorded", "could not be recorded"))
-                back = self._recorder.transition(known, not_sent)
+                back = self._recorder.transition(known, transitions.NotSent(_LEFT))
                 self._session.put(known, back)
             self._put_back(prepared, queue)
             return []
@@ -309,9 +308,7 @@ class AsyncSending:
             self.fault = self.fault or error
             return
         event = outcome.event
-        if event is None or (
-            isinstance(event, transitions.Skipped) and event.gone and not await self.can_read_one()
-        ):
+        if event is None or (event == transitions.GONE and not await self.can_read_one()):
             event = await self._judge(outcome)
         self.without_file = self.without_file or isinstance(error, FileNotReadyError)
         uploaded = candidate.delivery.state == "sending"
@@ -335,15 +332,12 @@ class AsyncSending:
     async def _judge(self, outcome: Outcome) -> transitions.Event:
         """Return the event for a failure."""
         error = outcome.error
+        if isinstance(error, OSError) and outcome.operation != UPLOAD:  # such as a full disk
+            why = Text("said", "{0}", os_reason(error))
+            reason = Text("not_kept", "it could not be kept meanwhile: {0}", why)
+            return transitions.NotReady(reason)
         if not isinstance(error, ServiceError):
-            kind = type(error).__name__
-            if outcome.operation == UPLOAD:
-                return transitions.Refused(Text("broke_sending", "{0} while it was sent", kind))
-            if isinstance(error, OSError):  # such as a full disk
-                why = Text("said", "{0}", os_reason(error))
-                reason = Text("not_kept", "it could not be kept meanwhile: {0}", why)
-                return transitions.NotReady(reason)
-            return transitions.Refused(Text("broke_fetching", "{0} while it was fetched", kind))
+            return transitions.Refused(reason_of(error))
         if outcome.operation in USERS_CODE:
             return transitions.Held(error.message, suspect=False)
         if isinstance(error, FileNotReadyError):

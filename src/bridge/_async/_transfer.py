@@ -20,7 +20,7 @@ from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 from banqup_client import Document, DocumentFile, FileNotReadyError
 from bridge._async._context import AsyncContext
-from bridge._async._recovery import AsyncRecovery
+from bridge._async._recovery import AsyncRecovery, arrived
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
@@ -34,6 +34,7 @@ from bridge._delivery.faults import (
     UPLOAD,
     in_doubt,
     operation_of,
+    reason_of,
 )
 from bridge._delivery.outcome import (
     Candidate,
@@ -47,7 +48,7 @@ from bridge._mapping.calling import (
 )
 from bridge._mapping.mapper import SourceFile
 from bridge._mapping.spool import IN_MEMORY, Spool
-from zenvoices_client import Attachment, InboxDocument, InboxUpload, Lookup
+from zenvoices_client import Attachment, InboxDocument, InboxUpload
 
 _EMPTY = Text("empty_file", "the file is empty")
 _MEDIA_TYPE = re.compile(r"[!-~]{1,100}(; ?[!-~]{1,100}){0,3}")
@@ -88,9 +89,7 @@ class AsyncTransfer:
             spool.close()
         self._spools.clear()
 
-    async def prepare(
-        self, candidate: Candidate, company_id: int, look_first: bool
-    ) -> Prepared | Outcome:
+    async def prepare(self, candidate: Candidate, look_first: bool) -> Prepared | Outcome:
         """Download and map a document; before that, look it up if it may have been sent already.
 
         Returns:
@@ -100,7 +99,7 @@ class AsyncTransfer:
         passed: set[str] = set()
         result: Prepared | Outcome = Outcome(candidate)
         try:
-            result = await self._prepare(candidate, company_id, look_first, spools, passed)
+            result = await self._prepare(candidate, look_first, spools, passed)
         except Exception as error:
             # Without this clause, an unexpected exception would end the run. The coordinator
             # decides what it means.
@@ -119,7 +118,6 @@ class AsyncTransfer:
     async def _prepare(
         self,
         candidate: Candidate,
-        company_id: int,
         look_first: bool,
         spools: list[Spool],
         passed: set[str],
@@ -130,9 +128,7 @@ class AsyncTransfer:
         )
         again = delivery.external_id is not None or delivery.generation > 0
         if look_first or again or (delivery.requested and self._recovery.restored):
-            found = await self._recovery.before_sending(
-                delivery, external_id, company_id, thorough=look_first
-            )
+            found = await self._recovery.before_sending(delivery, external_id, thorough=look_first)
             passed.add(LOOK_UP)
             if found is not None:
                 return Outcome(candidate, found)
@@ -151,8 +147,8 @@ class AsyncTransfer:
             except NotFoundError as error:
                 if not await self._is_gone(document.id or delivery.document_id):
                     raise
-                gone = transitions.Skipped(Text("gone", "gone"), gone=True)
-                return Outcome(candidate, gone, error, operation=error.operation or DETAILS)
+                operation = error.operation or DETAILS
+                return Outcome(candidate, transitions.GONE, error, operation)
             passed.update((DETAILS, DOWNLOAD))
             files.append(fetched)
         if not any(file.size for file in files):
@@ -249,22 +245,10 @@ class AsyncTransfer:
             return Outcome(candidate, error=failure, operation=operation, sent=prepared.sent)
         found = await self._look_up(prepared, company_id)
         if found is not None:
-            reason = Text(
-                "found_after_doubt", "found in Zenvoices when its upload had no clear answer"
-            )
-            event = transitions.Arrived(_number_of(found), reason)
             passed = frozenset({UPLOAD})
-            return Outcome(candidate, event, failure, passed=passed, sent=prepared.sent)
-        doubt: str = Text("broke_sending", "{0} while it was sent", type(failure).__name__)
-        if isinstance(failure, ServiceError):
-            doubt = failure.message
-        return Outcome(
-            candidate,
-            transitions.InDoubt(doubt),
-            error=failure,
-            operation=UPLOAD,
-            sent=prepared.sent,
-        )
+            return Outcome(candidate, found, failure, passed=passed, sent=prepared.sent)
+        doubt = transitions.InDoubt(reason_of(failure))
+        return Outcome(candidate, doubt, failure, UPLOAD, sent=prepared.sent)
 
     async def _arrived(
         self, prepared: Prepared, company_id: int, document: InboxDocument
@@ -274,7 +258,7 @@ class AsyncTransfer:
             reason = Text(
                 "no_number", "Zenvoices took it and told no number; confirm() looks it up"
             )
-            return transitions.Arrived(_number_of(found), "" if found else reason)
+            return found or transitions.Arrived(None, reason)
         elsewhere = ""
         if document.company_id not in (None, company_id):
             elsewhere = Text(
@@ -284,7 +268,7 @@ class AsyncTransfer:
             )
         return transitions.Arrived(document.id, elsewhere)
 
-    async def _look_up(self, prepared: Prepared, company_id: int) -> Lookup | None:
+    async def _look_up(self, prepared: Prepared, company_id: int) -> transitions.Arrived | None:
         """Look up a document that was just sent; return None unless the look-up finds it."""
         try:
             found = await self._context.zenvoices.inbox.find(
@@ -292,11 +276,7 @@ class AsyncTransfer:
             )
         except ServiceError:
             return None
-        return found if found.outcome == "found" else None
-
-
-def _number_of(found: Lookup | None) -> int | None:
-    return None if found is None or found.document is None else found.document.id
+        return arrived(found, prepared.external_id) if found.outcome == "found" else None
 
 
 def _mapper_error(reason: str, operation: str = MAPPER) -> ConfigurationError:

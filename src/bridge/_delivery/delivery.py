@@ -70,6 +70,7 @@ STATES = (
 )
 
 
+_BEFORE = Text("before_activation", "was there before activation")
 _SEEN = Text("person_saw", "seen in Zenvoices by a person")
 
 
@@ -218,7 +219,7 @@ def at_activation(
             document_id,
             "baseline",
             folder,
-            Text("before_activation", "was there before activation"),
+            _BEFORE,
             status_at_activation=status,
         )
     if isinstance(verdict, Skip):
@@ -489,8 +490,7 @@ def _first_shown(delivery: Delivery, event: transitions.Listed, due: float) -> D
     skipped.
     """
     if event.verdict is None:
-        reason = Text("before_without_status", "was there before activation, with no status shown")
-        return _ended(delivery, "skipped", reason)
+        return _ended(delivery, "skipped", _BEFORE)
     return evolve(delivery, status_at_activation=event.status, due=due)
 
 

@@ -86,6 +86,13 @@ def operation_of(error: Exception) -> str:
     return error.operation or ""
 
 
+def reason_of(error: Exception | None) -> str:
+    """Return why a call failed, as text for people."""
+    if isinstance(error, ServiceError):
+        return error.message
+    return Text("broke", "an unexpected {0} ended it", type(error).__name__)
+
+
 def is_final(error: Exception) -> bool:
     """Return True if no further attempt can succeed: the file is too large or infected."""
     if isinstance(error, RejectedError) and error.code == "too_large":

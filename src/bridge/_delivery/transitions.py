@@ -6,6 +6,7 @@ from datetime import datetime
 
 from attrs import frozen
 
+from _client_kit._text import Text
 from bridge._delivery.eligibility import Verdict
 
 
@@ -57,6 +58,9 @@ class Skipped(Event):
 
     reason: str
     gone: bool = False
+
+
+GONE = Skipped(Text("gone", "gone"), gone=True)
 
 
 @frozen

@@ -10,19 +10,19 @@ from attrs import evolve
 from _client_kit._errors import (
     ConfigurationError,
     NotFoundError,
-    PermissionDeniedError,
     ProtocolError,
     RejectedError,
 )
 from _client_kit._text import joined
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
-from bridge._delivery.delivery import Delivery, external_id_of
+from bridge._delivery.delivery import external_id_of
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Confirmation
 from bridge._sync._context import Context
+from bridge._sync._recovery import Recovery
 from bridge._sync._session import CheckpointSession
-from zenvoices_client import Lookup, ZenvoicesClient
+from zenvoices_client import Lookup
 
 _SENT = ("delivered", "confirmed", "waiting", "sending", "failed", "uncertain")
 
@@ -34,7 +34,7 @@ def confirmed(context: Context, session: CheckpointSession) -> Confirmation:
         ServiceError: A call to Zenvoices failed.
     """
     zenvoices, company_id = context.zenvoices, context.checks.company_id
-    space_id = context.space_id
+    space_id, recovery = context.space_id, Recovery(context, session)
     shown: Counter[str] = Counter()
     received: Counter[str] = Counter()
     labels: dict[str, str] = {}
@@ -71,8 +71,10 @@ def confirmed(context: Context, session: CheckpointSession) -> Confirmation:
             if delivery.state == "confirmed":
                 continue
             found = None
-            if name is None or not shown[name]:
-                found = _look_up(zenvoices, delivery, company_id)
+            if name is None:
+                found = Lookup("cannot tell")
+            elif not shown[name]:
+                found = recovery.look_up(delivery, name)
             if found is not None and found.outcome != "found":
                 lines[found.outcome].append(delivery_row(delivery))
                 continue
@@ -88,16 +90,3 @@ def confirmed(context: Context, session: CheckpointSession) -> Confirmation:
         undecided=Deliveries(lines["cannot tell"]),
         others=received.total(),
     )
-
-
-def _look_up(zenvoices: ZenvoicesClient, delivery: Delivery, company_id: int) -> Lookup:
-    company = delivery.company_id or company_id
-    if delivery.external_id is None:
-        return Lookup("cannot tell")
-    try:
-        return zenvoices.inbox.find(external_id=delivery.external_id, company_id=company)
-    except PermissionDeniedError:
-        if company == company_id:
-            raise
-        # The user has no permission for the company's old number, so the result is unknown.
-        return Lookup("cannot tell")

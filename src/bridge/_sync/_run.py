@@ -151,7 +151,7 @@ class Run:
             self._session.update(looked_up=looked_up)
             self._sending.ask_company()
             try:
-                event = self._recovery.event(delivery, self._context.checks.company_id)
+                event = self._recovery.event(delivery)
             except ServiceError as error:
                 self._refused_look_up(delivery, error)
                 faults += 1
@@ -209,7 +209,7 @@ class Run:
             if self._context.deadline.remaining() <= 0:
                 return
             try:
-                event = self._recovery.event(delivery, self._context.checks.company_id)
+                event = self._recovery.event(delivery)
             except ServiceError as error:
                 self._recorder.report_function(error)
                 return
@@ -421,7 +421,7 @@ class Run:
             try:
                 document = self._banqup.documents.get(self._space_id, delivery.document_id)
             except NotFoundError:
-                event: transitions.Event = transitions.Skipped(Text("gone", "gone"), gone=True)
+                event: transitions.Event = transitions.GONE
                 if not self._sending.can_read_one():
                     reason = Text("cannot_ask", "asking for one document does not work")
                     event = transitions.NotReady(reason, file=False)

@@ -32,6 +32,7 @@ from bridge._delivery.faults import (
     UPLOAD,
     in_doubt,
     operation_of,
+    reason_of,
 )
 from bridge._delivery.outcome import (
     Candidate,
@@ -46,9 +47,9 @@ from bridge._mapping.calling import (
 from bridge._mapping.mapper import SourceFile
 from bridge._mapping.spool import IN_MEMORY, Spool
 from bridge._sync._context import Context
-from bridge._sync._recovery import Recovery
+from bridge._sync._recovery import Recovery, arrived
 from bridge._sync._session import CheckpointSession
-from zenvoices_client import Attachment, InboxDocument, InboxUpload, Lookup
+from zenvoices_client import Attachment, InboxDocument, InboxUpload
 
 _EMPTY = Text("empty_file", "the file is empty")
 _MEDIA_TYPE = re.compile(r"[!-~]{1,100}(; ?[!-~]{1,100}){0,3}")
@@ -87,9 +88,7 @@ class Transfer:
             spool.close()
         self._spools.clear()
 
-    def prepare(
-        self, candidate: Candidate, company_id: int, look_first: bool
-    ) -> Prepared | Outcome:
+    def prepare(self, candidate: Candidate, look_first: bool) -> Prepared | Outcome:
         """Download and map a document; before that, look it up if it may have been sent already.
 
         Returns:
@@ -99,7 +98,7 @@ class Transfer:
         passed: set[str] = set()
         result: Prepared | Outcome = Outcome(candidate)
         try:
-            result = self._prepare(candidate, company_id, look_first, spools, passed)
+            result = self._prepare(candidate, look_first, spools, passed)
         except Exception as error:
             # Without this clause, an unexpected exception would end the run. The coordinator
             # decides what it means.
@@ -118,7 +117,6 @@ class Transfer:
     def _prepare(
         self,
         candidate: Candidate,
-        company_id: int,
         look_first: bool,
         spools: list[Spool],
         passed: set[str],
@@ -129,9 +127,7 @@ class Transfer:
         )
         again = delivery.external_id is not None or delivery.generation > 0
         if look_first or again or (delivery.requested and self._recovery.restored):
-            found = self._recovery.before_sending(
-                delivery, external_id, company_id, thorough=look_first
-            )
+            found = self._recovery.before_sending(delivery, external_id, thorough=look_first)
             passed.add(LOOK_UP)
             if found is not None:
                 return Outcome(candidate, found)
@@ -150,8 +146,8 @@ class Transfer:
             except NotFoundError as error:
                 if not self._is_gone(document.id or delivery.document_id):
                     raise
-                gone = transitions.Skipped(Text("gone", "gone"), gone=True)
-                return Outcome(candidate, gone, error, operation=error.operation or DETAILS)
+                operation = error.operation or DETAILS
+                return Outcome(candidate, transitions.GONE, error, operation)
             passed.update((DETAILS, DOWNLOAD))
             files.append(fetched)
         if not any(file.size for file in files):
@@ -248,22 +244,10 @@ class Transfer:
             return Outcome(candidate, error=failure, operation=operation, sent=prepared.sent)
         found = self._look_up(prepared, company_id)
         if found is not None:
-            reason = Text(
-                "found_after_doubt", "found in Zenvoices when its upload had no clear answer"
-            )
-            event = transitions.Arrived(_number_of(found), reason)
             passed = frozenset({UPLOAD})
-            return Outcome(candidate, event, failure, passed=passed, sent=prepared.sent)
-        doubt: str = Text("broke_sending", "{0} while it was sent", type(failure).__name__)
-        if isinstance(failure, ServiceError):
-            doubt = failure.message
-        return Outcome(
-            candidate,
-            transitions.InDoubt(doubt),
-            error=failure,
-            operation=UPLOAD,
-            sent=prepared.sent,
-        )
+            return Outcome(candidate, found, failure, passed=passed, sent=prepared.sent)
+        doubt = transitions.InDoubt(reason_of(failure))
+        return Outcome(candidate, doubt, failure, UPLOAD, sent=prepared.sent)
 
     def _arrived(
         self, prepared: Prepared, company_id: int, document: InboxDocument
@@ -273,7 +257,7 @@ class Transfer:
             reason = Text(
                 "no_number", "Zenvoices took it and told no number; confirm() looks it up"
             )
-            return transitions.Arrived(_number_of(found), "" if found else reason)
+            return found or transitions.Arrived(None, reason)
         elsewhere = ""
         if document.company_id not in (None, company_id):
             elsewhere = Text(
@@ -283,7 +267,7 @@ class Transfer:
             )
         return transitions.Arrived(document.id, elsewhere)
 
-    def _look_up(self, prepared: Prepared, company_id: int) -> Lookup | None:
+    def _look_up(self, prepared: Prepared, company_id: int) -> transitions.Arrived | None:
         """Look up a document that was just sent; return None unless the look-up finds it."""
         try:
             found = self._context.zenvoices.inbox.find(
@@ -291,11 +275,7 @@ class Transfer:
             )
         except ServiceError:
             return None
-        return found if found.outcome == "found" else None
-
-
-def _number_of(found: Lookup | None) -> int | None:
-    return None if found is None or found.document is None else found.document.id
+        return arrived(found, prepared.external_id) if found.outcome == "found" else None
 
 
 def _mapper_error(reason: str, operation: str = MAPPER) -> ConfigurationError:
