@@ -36,7 +36,7 @@ def delivery(state: str) -> Delivery:
 EVENTS: dict[str, transitions.Event] = {
     "listed": transitions.Listed("FULLY_APPROVED", None),
     "not ready": transitions.NotReady("scan"),
-    "not readable": transitions.NotReady("503", file=False),
+    "not readable": transitions.Unread(),
     "skipped": transitions.Skipped("order"),
     "gone": transitions.Skipped("gone", gone=True),
     "intended": transitions.Intended(EXTERNAL, 7),
@@ -271,7 +271,7 @@ def test_status_that_was_not_shown_at_activation_proves_no_change() -> None:
 def test_document_that_cannot_be_read_keeps_its_cause(cause: WaitReason) -> None:
     """An outage puts off the next look and says nothing of the document itself."""
     waits = evolve(delivery("waiting"), cause=cause, reason="as before", due=NOW)
-    later = deliveries.transition(waits, transitions.NotReady("503", file=False), NOW)
+    later = deliveries.transition(waits, transitions.Unread(), NOW)
     assert later == evolve(waits, due=NOW + 3600, polls=1)
 
 

@@ -57,31 +57,29 @@ async def confirmed(context: AsyncContext, session: AsyncCheckpointSession) -> C
         received.clear()
     count = 0
     lines: dict[str, list[DeliveryRow]] = {"twice": [], "not found": [], "cannot tell": []}
-    async for page in session.pages(*_SENT):
-        for delivery in page:
-            name = delivery.external_id
-            # A document that was resent is in the inbox under its earlier external ids, too.
-            for generation in range(delivery.generation + 1):
-                received.pop(external_id_of(space_id, delivery.document_id, generation), None)
-            if delivery.state not in ("delivered", "confirmed"):
-                continue
-            if name is not None and shown[name] > 1:
-                lines["twice"].append(evolve(delivery_row(delivery), label=labels[name]))
-            if delivery.state == "confirmed":
-                continue
-            found = None
-            if name is None:
-                found = Lookup("cannot tell")
-            elif not shown[name]:
-                found = await recovery.look_up(delivery, name)
-            if found is not None and found.outcome != "found":
-                lines[found.outcome].append(delivery_row(delivery))
-                continue
-            count += 1
-            document = None if found is None else found.document
-            event = transitions.Confirmed(None if document is None else document.id)
-            session.put(delivery, deliveries.transition(delivery, event, context.clock()))
-        await session.flush()
+    async for delivery in session.all(*_SENT):
+        name = delivery.external_id
+        # A document that was resent is in the inbox under its earlier external ids, too.
+        for generation in range(delivery.generation + 1):
+            received.pop(external_id_of(space_id, delivery.document_id, generation), None)
+        if delivery.state not in ("delivered", "confirmed"):
+            continue
+        if name is not None and shown[name] > 1:
+            lines["twice"].append(evolve(delivery_row(delivery), label=labels[name]))
+        if delivery.state == "confirmed":
+            continue
+        found = None
+        if name is None:
+            found = Lookup("cannot tell")
+        elif not shown[name]:
+            found = await recovery.look_up(delivery, name)
+        if found is not None and found.outcome != "found":
+            lines[found.outcome].append(delivery_row(delivery))
+            continue
+        count += 1
+        document = None if found is None else found.document
+        event = transitions.Confirmed(None if document is None else document.id)
+        session.put(delivery, deliveries.transition(delivery, event, context.clock()))
     return Confirmation(
         confirmed=count,
         missing=Deliveries(lines["not found"]),

@@ -43,6 +43,7 @@ from bridge._delivery.arguments import (
 )
 from bridge._delivery.eligibility import Exportable, default_exportable
 from bridge._delivery.ids import canonical_id, company_code_of, space_id_of
+from bridge._delivery.row_format import active_binding, head_of
 from bridge._errors import (
     ACTIVATE,
     ACTIVATE_AGAIN,
@@ -50,6 +51,7 @@ from bridge._errors import (
     OTHER_STORE,
     NotActivatedError,
     configuration_error,
+    setting_error,
 )
 from bridge._mapping.mapper import AsyncMapper, default_mapper
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
@@ -217,7 +219,6 @@ class AsyncConnection:
             ConfigurationError: ``sample`` was given without ``deep``, or an argument has a wrong
                 type.
         """
-        from bridge._async._activation import refuse_other_company
         from bridge._reports.verification import verification_of
 
         lang = language() if lang is None else check_lang(lang)
@@ -229,7 +230,7 @@ class AsyncConnection:
         checkpoints: str | ServiceError = name_of_store(self._store)
         try:
             await session.read()
-            await refuse_other_company(self._store, self._binding, self.key)
+            await self._refuse_other_company()
         except ServiceError as error:
             checkpoints = error
         if not isinstance(checkpoints, ServiceError) and not session.head.active:
@@ -272,29 +273,23 @@ class AsyncConnection:
                 returned an unusable value. The hint says how to correct it.
             BusyError: A run of this connection is in progress.
         """
-        from bridge._async._activation import AsyncBaseline, refuse_other_company, space_key
+        from bridge._async._activation import AsyncBaseline
         from bridge._async._deep import check_readable
 
         verification = await self.verify()
         verification.raise_for_failure()
         async with self._session(new=True) as session:
-            if session.head.active:
-                return Activation(
-                    new=False,
-                    activated_at=session.head.activated_at,
-                    company_id=self._checks.company_id or None,
-                    baseline=session.head.counts.get("baseline", 0),
-                )
-            # Hold the lease of the space, too: two connections must not take the space at once.
-            async with self._session(*space_key(self._binding), new=True) as claim:
-                await refuse_other_company(self._store, self._binding, self.key)
-                claim.update(last_run={"key": self.key})
-                await claim.flush()
-                await self._checks.company(session.head.companies)
-                baseline = AsyncBaseline(self._context, session)
-                await baseline.record()
-                await check_readable(self._banqup, self.space_id, baseline.example)
-                await baseline.commit(claim)
+            baseline = AsyncBaseline(self._context, session)
+            if not session.head.active:
+                # Hold the lease of the space, too: two connections must not take it at once.
+                async with self._session(*self._space, new=True) as claim:
+                    await self._refuse_other_company()
+                    claim.update(last_run={"key": self.key})
+                    await claim.flush()
+                    await self._checks.company(session.head.companies)
+                    await baseline.record()
+                    await check_readable(self._banqup, self.space_id, baseline.example)
+                    await baseline.commit(claim)
             return baseline.activation()
 
     async def deactivate(self) -> None:
@@ -304,24 +299,53 @@ class AsyncConnection:
             BusyError: A run of this connection is in progress.
             ConfigurationError: The space is active with another company, which would stay active.
         """
-        from bridge._async._activation import refuse_other_company
-
         async with self._session() as session:
             if session.head.active:
                 session.update(active=False)
                 await session.flush()
             else:
-                await refuse_other_company(self._store, self._binding, self.key)
+                await self._refuse_other_company()
+
+    @property
+    def _space(self) -> tuple[str, dict[str, str]]:
+        """The key and the binding of the record that says which connection uses the space."""
+        space = {name: self._binding[name] for name in ("banqup", "space")}
+        return " ".join(("space", *space.values())), space
+
+    async def _refuse_other_company(self) -> None:
+        """Raise if the space is active with another company in the same store.
+
+        Call this for a connection that is not active: without this check, the error would ask for
+        activate(), although the company code is wrong.
+
+        Raises:
+            ConfigurationError: The space is active with another company.
+        """
+        name, space = self._space
+        text = await runtime.call_store(self._store.head, name)
+        holder = None if text is None else (head_of(text, space).last_run or {}).get("key")
+        if not isinstance(holder, str) or holder == self.key:
+            return
+        text = await runtime.call_store(self._store.head, holder)
+        other = None if text is None else active_binding(text)
+        if other is not None:
+            raise setting_error(
+                "space_is_active",
+                "the space is active with the company {0!r} of organisation {1!r} at {2} in this "
+                "store",
+                *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
+                hint="A space goes to one company. To go on with that company, put its settings "
+                "back. To change it, put them back first and run banqup-zenvoices deactivate (in "
+                "Python: deactivate()); then write the new ones and activate.",
+            )
 
     async def _not_active(self, session: AsyncCheckpointSession) -> ConfigurationError:
         """Return the error that says why the connection is not active.
 
         Either its space is active with another company in this store, or activate() is missing.
         """
-        from bridge._async._activation import refuse_other_company
-
         try:
-            await refuse_other_company(self._store, self._binding, self.key)
+            await self._refuse_other_company()
         except ConfigurationError as error:
             return error
         name = name_of_store(self._store)
@@ -397,8 +421,8 @@ class AsyncConnection:
         session = self._session()
         await session.read()
         head = session.head
-        needing = [one async for page in session.pages("failed", "uncertain") for one in page]
-        waits = [one async for page in session.pages("waiting", "sending") for one in page]
+        needing = [one async for one in session.all("failed", "uncertain")]
+        waits = [one async for one in session.all("waiting", "sending")]
         needing += [one for one in waits if one.needs_naming]
         error = None if head.active else await self._not_active(session)
         return Status(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from _client_kit._errors import (
     ConfigurationError,
@@ -49,6 +49,7 @@ class LookupProbe:
     other: int | None = None
 
 
+@define(eq=False)
 class AsyncRecovery:
     """Look up deliveries by their external ids.
 
@@ -57,12 +58,9 @@ class AsyncRecovery:
     least 10 minutes apart by the server's clock.
     """
 
-    def __init__(self, context: AsyncContext, session: AsyncCheckpointSession) -> None:
-        self._session = session
-        self._checks = context.checks
-        self._zenvoices = context.zenvoices
-        self._clock = context.clock
-        self._controls: dict[int, tuple[str, int]] = {}
+    _context: AsyncContext
+    _session: AsyncCheckpointSession
+    _controls: dict[int, tuple[str, int]] = field(factory=dict[int, tuple[str, int]])
 
     async def event(self, delivery: Delivery) -> transitions.Event | None:
         """Look up a delivery in doubt, and return the event that follows from the answer.
@@ -82,7 +80,7 @@ class AsyncRecovery:
             return None
         if found.outcome == "cannot tell":
             return _CANNOT_TELL
-        company_id = delivery.company_id or self._checks.company_id
+        company_id = delivery.company_id or self._context.checks.company_id
         if self._session.head.lookups_lag or await self._control(company_id) == "fails":
             return _LOOK_UPS_FAIL
         if found.answered_at is None:
@@ -97,11 +95,13 @@ class AsyncRecovery:
 
     def _may_be_sending(self, delivery: Delivery) -> bool:
         """Return True if another worker may still be uploading this document."""
-        began, now = delivery.intended_at, self._clock()
+        began, now = delivery.intended_at, self._context.clock()
         # If the intent is in the future, this machine's clock was set back, so return False. Before
         # the document is sent again, `delivery.transition` still requires two "not found" answers,
         # at least 10 minutes apart by the server's clock.
-        return began is not None and began <= now < began + self._zenvoices.deadline + MARGIN
+        return (
+            began is not None and began <= now < began + self._context.zenvoices.deadline + MARGIN
+        )
 
     @property
     def restored(self) -> bool:
@@ -120,7 +120,7 @@ class AsyncRecovery:
                 up under old company numbers too, and return `Undecidable` if look-ups cannot be
                 trusted.
         """
-        company_id = self._checks.company_id
+        company_id = self._context.checks.company_id
         for name in dict.fromkeys((delivery.external_id or external_id, external_id)):
             found = await self.look_up(delivery, name)
             if found.outcome == "found":
@@ -147,7 +147,7 @@ class AsyncRecovery:
             answer for this number.
         """
         with suppress(NotFoundError, PermissionDeniedError, RejectedError):
-            found = await self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
+            found = await self.find(external_id, company_id)
             if found.outcome == "found":
                 return arrived(found, external_id)
             # Zenvoices may answer "not found" for every document of a number that is no longer in
@@ -163,13 +163,11 @@ class AsyncRecovery:
             The answer that found the document; if it was not found, the answer for the number of
             its upload, which is "cannot tell" if the user has no permission for that number.
         """
-        answer, company_id = Lookup("cannot tell"), self._checks.company_id
+        answer, company_id = Lookup("cannot tell"), self._context.checks.company_id
         first = delivery.company_id or company_id
         for company in dict.fromkeys((first, company_id)):
             try:
-                found = await self._zenvoices.inbox.find(
-                    external_id=external_id, company_id=company
-                )
+                found = await self.find(external_id, company)
             except PermissionDeniedError:
                 if company == company_id:
                     raise
@@ -206,7 +204,7 @@ class AsyncRecovery:
             return "fails"
         # None of the stored controls is under this company number, so use any document that has an
         # external id.
-        listing = self._zenvoices.inbox.list(company_id=company_id)
+        listing = self._context.zenvoices.inbox.list(company_id=company_id)
         pages = shown = 0
         try:
             async for page in listing.pages():
@@ -223,8 +221,12 @@ class AsyncRecovery:
         return "nothing" if listing.complete and not shown else "unknown"
 
     async def _finds(self, external_id: str, company_id: int) -> bool:
-        found = await self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
-        return found.outcome == "found"
+        return (await self.find(external_id, company_id)).outcome == "found"
+
+    async def find(self, external_id: str, company_id: int) -> Lookup:
+        """Look an external id up under one company number."""
+        inbox = self._context.zenvoices.inbox
+        return await inbox.find(external_id=external_id, company_id=company_id)
 
     async def control(self, external_id: str, company_id: int, inbox_id: int | None) -> LookupProbe:
         """Look up a document that was just delivered, and return whether it was found.
@@ -232,7 +234,7 @@ class AsyncRecovery:
         `inbox_id` is the number that its upload got; None if no number is to be compared.
         """
         try:
-            found = await self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
+            found = await self.find(external_id, company_id)
         except ServiceError as error:
             return LookupProbe(None, error)
         shown = found.document.id if found.document else None

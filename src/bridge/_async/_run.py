@@ -5,7 +5,7 @@ The run is the coordinator: only it uses the store, the report and the listeners
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from attrs import evolve
@@ -33,14 +33,12 @@ from bridge._delivery.faults import (
     DOCUMENT,
     LOOK_UP,
     Blame,
-    HeldRefusal,
     blame_of,
     list_unfinished,
-    naming,
     no_files_at_all,
     too_many_unrecorded,
 )
-from bridge._delivery.ids import canonical_id, of_another_space
+from bridge._delivery.ids import canonical_id, usable
 from bridge._delivery.newness import missed_by_activation
 from bridge._delivery.outcome import Candidate, Outcome, files_digest, label_of
 from bridge._delivery.row_format import NOT_KNOWN
@@ -169,7 +167,7 @@ class AsyncRun:
         Without this order, runs that stop early would look up the same deliveries each time.
         """
         last = self._session.head.looked_up.get(state, "")
-        found = [delivery async for delivery in self._all(state)]
+        found = [delivery async for delivery in self._session.all(state)]
         return sorted(found, key=lambda one: (one.document_id <= last, one.document_id))
 
     def _refused_look_up(self, delivery: Delivery, error: ServiceError) -> None:
@@ -191,13 +189,6 @@ class AsyncRun:
         self._report.recovered += arrived
         self._recorder.record(delivery, new, settled=arrived)
         return new
-
-    async def _all(self, state: str, *, due: float | None = None) -> AsyncIterator[Delivery]:
-        """Yield all deliveries in a state; commit the recorded changes after each page."""
-        async for page in self._session.pages(state, due=due):
-            for delivery in page:
-                yield delivery
-            await self._recorder.flush()
 
     async def _check_doubts(self) -> None:
         """Look up the deliveries that are in doubt at the end of the run.
@@ -309,17 +300,11 @@ class AsyncRun:
             self._session.update(cursors={**head.cursors, folder: cursor})
 
     async def _consider_page(self, folder: str, page: Page[Document]) -> None:
-        self._report.passed_over += page.unreadable
-        documents: dict[str, Document] = {}
-        for document in page.items:
-            if not is_id(document.id) or of_another_space(document.space_id, self._space_id):
-                self._report.passed_over += 1
-            elif (document_id := canonical_id(document.id)) not in self._report.seen:
-                # A document that names no folder is in the folder that was listed.
-                named = document if document.folder else evolve(document, folder=folder)
-                documents[document_id] = named
-        stored = await self._session.find([document.id for document in documents.values()])
-        for document_id, document in documents.items():
+        documents, unfit = usable(page, folder, self._space_id)
+        self._report.passed_over += unfit
+        new = {key: one for key, one in documents.items() if key not in self._report.seen}
+        stored = await self._session.find(list(new))
+        for document_id, document in new.items():
             self._consider(document_id, document, stored.get(document_id))
         await self._recorder.flush()
 
@@ -406,7 +391,7 @@ class AsyncRun:
     async def _read_due(self) -> None:
         """Read each due waiting document by itself, unless a list showed it in this run."""
         reads = 0
-        async for delivery in self._all("waiting", due=self._context.clock()):
+        async for delivery in self._session.all("waiting", due=self._context.clock()):
             if canonical_id(delivery.document_id) in self._report.seen:
                 continue
             if delivery.cause is not WaitReason.QUEUED:
@@ -422,13 +407,16 @@ class AsyncRun:
             except NotFoundError:
                 event: transitions.Event = transitions.GONE
                 if not await self._sending.can_read_one():
-                    reason = Text("cannot_ask", "asking for one document does not work")
-                    event = transitions.NotReady(reason, file=False)
+                    event = transitions.Unread()
                 self._report.seen[delivery.document_id] = delivery.state
                 self._recorder.advance(delivery, event)
                 continue
             except ServiceError as error:
-                await self._cannot_read(delivery, error)
+                self._report.seen[delivery.document_id] = delivery.state
+                unread = Candidate(Document(), delivery, delivery)
+                await self._sending.take(Outcome(unread, None, error, DOCUMENT))
+                if self._sending.fault is not None:
+                    raise self._sending.fault from None
                 continue
             self._sending.faults.passes(DOCUMENT)
             named = document if document.folder else evolve(document, folder=delivery.folder)
@@ -437,27 +425,3 @@ class AsyncRun:
                 await self._send_batch()
         await self._recorder.flush()
         await self._send_batch()
-
-    async def _cannot_read(self, delivery: Delivery, error: ServiceError) -> None:
-        """Postpone a document that could not be read.
-
-        Raises:
-            ServiceError: Other documents cannot be read either.
-        """
-        self._report.seen[delivery.document_id] = delivery.state
-        if delivery.cause in (WaitReason.QUEUED, WaitReason.RETRY, WaitReason.NOT_READY):
-            outcome = Outcome(Candidate(Document(), delivery, delivery), None, error, DOCUMENT)
-            await self._sending.take(outcome)
-            if self._sending.fault is not None:
-                raise self._sending.fault
-            return
-        self._recorder.report_function(error)
-        # A document that waits for approval was not about to be sent, so do not charge it.
-        if blame_of(error) is Blame.RUN:
-            raise error
-        refusal = HeldRefusal(DOCUMENT, delivery, error, chargeable=False)
-        if error.own and blame_of(error) is Blame.DOCUMENT:
-            self._sending.faults.passes(DOCUMENT)
-        elif self._sending.faults.holds(refusal, suspect=False):
-            raise naming(error, [refusal])
-        self._recorder.advance(delivery, transitions.NotReady(error.message, file=False))

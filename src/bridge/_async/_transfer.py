@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 from _client_kit import _runtime_async as runtime
 from _client_kit._errors import ConfigurationError, NotFoundError, ServiceError
@@ -71,17 +71,14 @@ class Prepared:
             spool.close()
 
 
+@define(eq=False)
 class AsyncTransfer:
     """Prepare and upload documents; several workers use one object at the same time."""
 
-    def __init__(
-        self, context: AsyncContext, session: AsyncCheckpointSession, recovery: AsyncRecovery
-    ) -> None:
-        self._context = context
-        self._session = session
-        self._banqup = context.banqup
-        self._recovery = recovery
-        self._spools: list[Spool] = []
+    _context: AsyncContext
+    _session: AsyncCheckpointSession
+    _recovery: AsyncRecovery
+    _spools: list[Spool] = field(factory=list[Spool])
 
     def discard(self) -> None:
         """Delete all downloaded files that are left, such as those of a cancelled job."""
@@ -132,7 +129,7 @@ class AsyncTransfer:
             passed.add(LOOK_UP)
             if found is not None:
                 return Outcome(candidate, found)
-        listed = await self._banqup.documents.files(self._context.space_id, document)
+        listed = await self._context.banqup.documents.files(self._context.space_id, document)
         if not listed:
             missing = Text("no_file_yet", "the document has no file yet")
             raise FileNotReadyError(missing, service="banqup")
@@ -167,7 +164,7 @@ class AsyncTransfer:
 
     async def _fetch(self, file: DocumentFile, spool: Spool) -> SourceFile:
         """Download one file into the spool."""
-        details = await self._banqup.files.download(
+        details = await self._context.banqup.files.download(
             self._context.space_id, file.id or "", cast("BinaryIO", spool), size=file.file_size
         )
         size = spool.seek(0, io.SEEK_END)
@@ -180,7 +177,7 @@ class AsyncTransfer:
     async def _is_gone(self, document_id: str) -> bool:
         """Return True if Banqup no longer has the document whose file was not found."""
         try:
-            await self._banqup.documents.get(self._context.space_id, document_id)
+            await self._context.banqup.documents.get(self._context.space_id, document_id)
         except NotFoundError:
             return True
         return False
@@ -271,9 +268,7 @@ class AsyncTransfer:
     async def _look_up(self, prepared: Prepared, company_id: int) -> transitions.Arrived | None:
         """Look up a document that was just sent; return None unless the look-up finds it."""
         try:
-            found = await self._context.zenvoices.inbox.find(
-                external_id=prepared.external_id, company_id=company_id
-            )
+            found = await self._recovery.find(prepared.external_id, company_id)
         except ServiceError:
             return None
         return arrived(found, prepared.external_id) if found.outcome == "found" else None

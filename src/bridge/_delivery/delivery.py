@@ -186,6 +186,12 @@ class Delivery:
         return self.state == "waiting" and failed
 
     @property
+    def waits_for_rule(self) -> bool:
+        """Whether the document waits because the rule did not allow it when it was last shown."""
+        by_rule = self.cause in (WaitReason.CLIENT, WaitReason.NONE, WaitReason.RULE)
+        return self.state == "waiting" and by_rule
+
+    @property
     def attempted(self) -> bool:
         """Whether an upload was ever about to begin, or a failed attempt is charged."""
         return self.external_id is not None or self.attempts > 0 or self.generation > 0
@@ -214,27 +220,14 @@ def at_activation(
     An exportable document becomes ``baseline`` and is sent only after resend(). A document that
     waits is sent once its status has changed and the rule allows it.
     """
+    listed = Delivery(document_id, folder=folder, status_at_activation=status)
     if verdict is None:
-        return Delivery(
-            document_id,
-            "baseline",
-            folder,
-            _BEFORE,
-            status_at_activation=status,
-        )
+        return evolve(listed, state="baseline", reason=_BEFORE)
+    listed = evolve(listed, reason=verdict.reason, label=label)
     if isinstance(verdict, Skip):
-        return Delivery(document_id, "skipped", folder, verdict.reason, label=label)
-    return Delivery(
-        document_id,
-        "waiting",
-        folder,
-        verdict.reason,
-        _cause_of(verdict),
-        status_at_activation=status,
-        predates_activation=True,
-        label=label,
-        unknown=verdict.unknown,
-    )
+        return evolve(listed, state="skipped")
+    cause = _cause_of(verdict)
+    return evolve(listed, cause=cause, predates_activation=True, unknown=verdict.unknown)
 
 
 def _pause(count: int, first: float = FIRST_PAUSE) -> float:
@@ -268,7 +261,7 @@ def transition(
             return delivery
         case transitions.Requested() if state not in ("sending", "uncertain"):
             return _requested(delivery, now)
-        case transitions.NotReady(file=False) if state == "waiting":
+        case transitions.Unread() if state == "waiting":
             later = now + _pause(delivery.polls)
             return evolve(delivery, due=later, polls=delivery.polls + 1)
         case transitions.NotReady() if state == "waiting":

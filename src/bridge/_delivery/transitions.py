@@ -36,15 +36,18 @@ class Listed(Event):
 
 @frozen
 class NotReady(Event):
-    """The document's files cannot be fetched yet, or the document cannot be read now.
+    """The document's files cannot be fetched yet.
 
     Attributes:
         reason: Why, as text for people.
-        file: True if the files could not be fetched; False if the document could not be read.
     """
 
     reason: str
-    file: bool = True
+
+
+@frozen
+class Unread(Event):
+    """The document was due, but it could not be read."""
 
 
 @frozen

@@ -40,6 +40,7 @@ from bridge._delivery.arguments import (
 )
 from bridge._delivery.eligibility import Exportable, default_exportable
 from bridge._delivery.ids import canonical_id, company_code_of, space_id_of
+from bridge._delivery.row_format import active_binding, head_of
 from bridge._errors import (
     ACTIVATE,
     ACTIVATE_AGAIN,
@@ -47,6 +48,7 @@ from bridge._errors import (
     OTHER_STORE,
     NotActivatedError,
     configuration_error,
+    setting_error,
 )
 from bridge._mapping.mapper import Mapper, default_mapper
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
@@ -219,7 +221,6 @@ class Connection:
                 type.
         """
         from bridge._reports.verification import verification_of
-        from bridge._sync._activation import refuse_other_company
 
         lang = language() if lang is None else check_lang(lang)
         check_flag(deep, "deep", service="bridge")
@@ -230,7 +231,7 @@ class Connection:
         checkpoints: str | ServiceError = name_of_store(self._store)
         try:
             session.read()
-            refuse_other_company(self._store, self._binding, self.key)
+            self._refuse_other_company()
         except ServiceError as error:
             checkpoints = error
         if not isinstance(checkpoints, ServiceError) and not session.head.active:
@@ -273,29 +274,23 @@ class Connection:
                 returned an unusable value. The hint says how to correct it.
             BusyError: A run of this connection is in progress.
         """
-        from bridge._sync._activation import Baseline, refuse_other_company, space_key
+        from bridge._sync._activation import Baseline
         from bridge._sync._deep import check_readable
 
         verification = self.verify()
         verification.raise_for_failure()
         with self._session(new=True) as session:
-            if session.head.active:
-                return Activation(
-                    new=False,
-                    activated_at=session.head.activated_at,
-                    company_id=self._checks.company_id or None,
-                    baseline=session.head.counts.get("baseline", 0),
-                )
-            # Hold the lease of the space, too: two connections must not take the space at once.
-            with self._session(*space_key(self._binding), new=True) as claim:
-                refuse_other_company(self._store, self._binding, self.key)
-                claim.update(last_run={"key": self.key})
-                claim.flush()
-                self._checks.company(session.head.companies)
-                baseline = Baseline(self._context, session)
-                baseline.record()
-                check_readable(self._banqup, self.space_id, baseline.example)
-                baseline.commit(claim)
+            baseline = Baseline(self._context, session)
+            if not session.head.active:
+                # Hold the lease of the space, too: two connections must not take it at once.
+                with self._session(*self._space, new=True) as claim:
+                    self._refuse_other_company()
+                    claim.update(last_run={"key": self.key})
+                    claim.flush()
+                    self._checks.company(session.head.companies)
+                    baseline.record()
+                    check_readable(self._banqup, self.space_id, baseline.example)
+                    baseline.commit(claim)
             return baseline.activation()
 
     def deactivate(self) -> None:
@@ -305,24 +300,53 @@ class Connection:
             BusyError: A run of this connection is in progress.
             ConfigurationError: The space is active with another company, which would stay active.
         """
-        from bridge._sync._activation import refuse_other_company
-
         with self._session() as session:
             if session.head.active:
                 session.update(active=False)
                 session.flush()
             else:
-                refuse_other_company(self._store, self._binding, self.key)
+                self._refuse_other_company()
+
+    @property
+    def _space(self) -> tuple[str, dict[str, str]]:
+        """The key and the binding of the record that says which connection uses the space."""
+        space = {name: self._binding[name] for name in ("banqup", "space")}
+        return " ".join(("space", *space.values())), space
+
+    def _refuse_other_company(self) -> None:
+        """Raise if the space is active with another company in the same store.
+
+        Call this for a connection that is not active: without this check, the error would ask for
+        activate(), although the company code is wrong.
+
+        Raises:
+            ConfigurationError: The space is active with another company.
+        """
+        name, space = self._space
+        text = runtime.call_store(self._store.head, name)
+        holder = None if text is None else (head_of(text, space).last_run or {}).get("key")
+        if not isinstance(holder, str) or holder == self.key:
+            return
+        text = runtime.call_store(self._store.head, holder)
+        other = None if text is None else active_binding(text)
+        if other is not None:
+            raise setting_error(
+                "space_is_active",
+                "the space is active with the company {0!r} of organisation {1!r} at {2} in this "
+                "store",
+                *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
+                hint="A space goes to one company. To go on with that company, put its settings "
+                "back. To change it, put them back first and run banqup-zenvoices deactivate (in "
+                "Python: deactivate()); then write the new ones and activate.",
+            )
 
     def _not_active(self, session: CheckpointSession) -> ConfigurationError:
         """Return the error that says why the connection is not active.
 
         Either its space is active with another company in this store, or activate() is missing.
         """
-        from bridge._sync._activation import refuse_other_company
-
         try:
-            refuse_other_company(self._store, self._binding, self.key)
+            self._refuse_other_company()
         except ConfigurationError as error:
             return error
         name = name_of_store(self._store)
@@ -398,8 +422,8 @@ class Connection:
         session = self._session()
         session.read()
         head = session.head
-        needing = [one for page in session.pages("failed", "uncertain") for one in page]
-        waits = [one for page in session.pages("waiting", "sending") for one in page]
+        needing = [one for one in session.all("failed", "uncertain")]
+        waits = [one for one in session.all("waiting", "sending")]
         needing += [one for one in waits if one.needs_naming]
         error = None if head.active else self._not_active(session)
         return Status(

@@ -5,6 +5,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from attrs import define
+
 from _client_kit._errors import ConfigurationError, NotFoundError, ProtocolError, ServiceError
 from _client_kit._operations import USER_CODE
 from _client_kit._text import Text
@@ -24,6 +26,7 @@ NOBODYS = "verify"
 """An external id that no document has; looking it up shows whether look-ups are answered."""
 
 
+@define(eq=False)
 class Checks:
     """The checks of what an export needs from both services; they only read.
 
@@ -31,18 +34,11 @@ class Checks:
         company_id: The company's number when Zenvoices was last asked; 0 if it was not asked yet.
     """
 
-    def __init__(
-        self,
-        banqup: BanqupClient,
-        zenvoices: ZenvoicesClient,
-        space_id: str,
-        company_code: str,
-    ) -> None:
-        self._banqup = banqup
-        self._zenvoices = zenvoices
-        self._space_id = space_id
-        self._company_code = company_code
-        self.company_id = 0
+    _banqup: BanqupClient
+    _zenvoices: ZenvoicesClient
+    _space_id: str
+    _company_code: str
+    company_id: int = 0
 
     def all(self, known: Sequence[int]) -> dict[str, str | ServiceError]:
         """Make all checks; return for each check's name the detail to show, or the error.

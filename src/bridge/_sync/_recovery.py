@@ -5,7 +5,7 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from attrs import frozen
+from attrs import define, field, frozen
 
 from _client_kit._errors import (
     ConfigurationError,
@@ -50,6 +50,7 @@ class LookupProbe:
     other: int | None = None
 
 
+@define(eq=False)
 class Recovery:
     """Look up deliveries by their external ids.
 
@@ -58,12 +59,9 @@ class Recovery:
     least 10 minutes apart by the server's clock.
     """
 
-    def __init__(self, context: Context, session: CheckpointSession) -> None:
-        self._session = session
-        self._checks = context.checks
-        self._zenvoices = context.zenvoices
-        self._clock = context.clock
-        self._controls: dict[int, tuple[str, int]] = {}
+    _context: Context
+    _session: CheckpointSession
+    _controls: dict[int, tuple[str, int]] = field(factory=dict[int, tuple[str, int]])
 
     def event(self, delivery: Delivery) -> transitions.Event | None:
         """Look up a delivery in doubt, and return the event that follows from the answer.
@@ -83,7 +81,7 @@ class Recovery:
             return None
         if found.outcome == "cannot tell":
             return _CANNOT_TELL
-        company_id = delivery.company_id or self._checks.company_id
+        company_id = delivery.company_id or self._context.checks.company_id
         if self._session.head.lookups_lag or self._control(company_id) == "fails":
             return _LOOK_UPS_FAIL
         if found.answered_at is None:
@@ -98,11 +96,13 @@ class Recovery:
 
     def _may_be_sending(self, delivery: Delivery) -> bool:
         """Return True if another worker may still be uploading this document."""
-        began, now = delivery.intended_at, self._clock()
+        began, now = delivery.intended_at, self._context.clock()
         # If the intent is in the future, this machine's clock was set back, so return False. Before
         # the document is sent again, `delivery.transition` still requires two "not found" answers,
         # at least 10 minutes apart by the server's clock.
-        return began is not None and began <= now < began + self._zenvoices.deadline + MARGIN
+        return (
+            began is not None and began <= now < began + self._context.zenvoices.deadline + MARGIN
+        )
 
     @property
     def restored(self) -> bool:
@@ -121,7 +121,7 @@ class Recovery:
                 up under old company numbers too, and return `Undecidable` if look-ups cannot be
                 trusted.
         """
-        company_id = self._checks.company_id
+        company_id = self._context.checks.company_id
         for name in dict.fromkeys((delivery.external_id or external_id, external_id)):
             found = self.look_up(delivery, name)
             if found.outcome == "found":
@@ -146,7 +146,7 @@ class Recovery:
             answer for this number.
         """
         with suppress(NotFoundError, PermissionDeniedError, RejectedError):
-            found = self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
+            found = self.find(external_id, company_id)
             if found.outcome == "found":
                 return arrived(found, external_id)
             # Zenvoices may answer "not found" for every document of a number that is no longer in
@@ -162,11 +162,11 @@ class Recovery:
             The answer that found the document; if it was not found, the answer for the number of
             its upload, which is "cannot tell" if the user has no permission for that number.
         """
-        answer, company_id = Lookup("cannot tell"), self._checks.company_id
+        answer, company_id = Lookup("cannot tell"), self._context.checks.company_id
         first = delivery.company_id or company_id
         for company in dict.fromkeys((first, company_id)):
             try:
-                found = self._zenvoices.inbox.find(external_id=external_id, company_id=company)
+                found = self.find(external_id, company)
             except PermissionDeniedError:
                 if company == company_id:
                     raise
@@ -203,7 +203,7 @@ class Recovery:
             return "fails"
         # None of the stored controls is under this company number, so use any document that has an
         # external id.
-        listing = self._zenvoices.inbox.list(company_id=company_id)
+        listing = self._context.zenvoices.inbox.list(company_id=company_id)
         pages = shown = 0
         try:
             for page in listing.pages():
@@ -220,8 +220,12 @@ class Recovery:
         return "nothing" if listing.complete and not shown else "unknown"
 
     def _finds(self, external_id: str, company_id: int) -> bool:
-        found = self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
-        return found.outcome == "found"
+        return self.find(external_id, company_id).outcome == "found"
+
+    def find(self, external_id: str, company_id: int) -> Lookup:
+        """Look an external id up under one company number."""
+        inbox = self._context.zenvoices.inbox
+        return inbox.find(external_id=external_id, company_id=company_id)
 
     def control(self, external_id: str, company_id: int, inbox_id: int | None) -> LookupProbe:
         """Look up a document that was just delivered, and return whether it was found.
@@ -229,7 +233,7 @@ class Recovery:
         `inbox_id` is the number that its upload got; None if no number is to be compared.
         """
         try:
-            found = self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
+            found = self.find(external_id, company_id)
         except ServiceError as error:
             return LookupProbe(None, error)
         shown = found.document.id if found.document else None

@@ -11,7 +11,7 @@ from _client_kit._text import Text
 from banqup_client import Document
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
-from bridge._delivery.delivery import Delivery, WaitReason
+from bridge._delivery.delivery import Delivery
 from bridge._delivery.faults import Blame, blame_of
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._errors import setting_error
@@ -19,13 +19,10 @@ from bridge._mapping.calling import judge
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
 from bridge._reports.report import Request
 from bridge._reports.texts import say
-from bridge._stores.protocol import FIND_LIMIT
 from bridge._sync._context import Context
 from bridge._sync._session import CheckpointSession
 
 logger = logging.getLogger("bridge")
-
-_BY_THE_RULE = (WaitReason.CLIENT, WaitReason.NONE, WaitReason.RULE)
 
 
 def request_all(
@@ -41,36 +38,32 @@ def request_all(
             before stay accepted.
     """
     answers: list[Request] = []
-    for start in range(0, len(wanted), FIND_LIMIT):
-        some = wanted[start : start + FIND_LIMIT]
-        stored = session.find(some)
-        for document_id in some:
-            delivery = stored.get(document_id)
+    known = session.find(wanted)
+    try:
+        for document_id in wanted:
+            delivery = known.get(document_id)
             if delivery is None:
                 delivery = deliveries.first_seen(document_id, None)
-                try:
-                    found = _find(context, document_id)
-                except ServiceError:
-                    session.flush()  # otherwise the documents accepted before are forgotten
-                    raise
+                found = _find(context, document_id)
+                session.flush()  # renew the lease, which many calls would outlast
                 verdict = None if isinstance(found, str) else judge(context.exportable, found)
                 reason = found if isinstance(found, str) else ""
                 held = "" if verdict is None else verdict.reason
             else:
                 reason = _why_not(delivery)
-                waits = delivery.state == "waiting" and delivery.cause in _BY_THE_RULE
-                held = delivery.reason if waits else ""
+                held = delivery.reason if delivery.waits_for_rule else ""
                 if delivery.state in ("delivered", "confirmed"):
                     held = Text("there_twice", "Zenvoices has it already, and will have it twice")
             if not reason:
                 wish = deliveries.transition(delivery, transitions.Requested(), context.clock())
-                session.put(stored.get(document_id), wish)
+                session.put(known.get(document_id), wish)
             else:
                 # Without this warning, a program that ignores the result would never notice that
                 # the document is not sent.
                 logger.warning("resend(): document %r is not accepted: %s", document_id, reason)
             answers.append(Request(document_id, accepted=not reason, reason=reason or held))
-        session.flush()
+    finally:
+        session.flush()  # what was accepted before an error stays accepted
     return tuple(answers)
 
 

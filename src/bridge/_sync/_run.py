@@ -6,7 +6,7 @@ The run is the coordinator: only it uses the store, the report and the listeners
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from attrs import evolve
@@ -29,14 +29,12 @@ from bridge._delivery.faults import (
     DOCUMENT,
     LOOK_UP,
     Blame,
-    HeldRefusal,
     blame_of,
     list_unfinished,
-    naming,
     no_files_at_all,
     too_many_unrecorded,
 )
-from bridge._delivery.ids import canonical_id, of_another_space
+from bridge._delivery.ids import canonical_id, usable
 from bridge._delivery.newness import missed_by_activation
 from bridge._delivery.outcome import Candidate, Outcome, files_digest, label_of
 from bridge._delivery.row_format import NOT_KNOWN
@@ -170,7 +168,7 @@ class Run:
         Without this order, runs that stop early would look up the same deliveries each time.
         """
         last = self._session.head.looked_up.get(state, "")
-        found = [delivery for delivery in self._all(state)]
+        found = [delivery for delivery in self._session.all(state)]
         return sorted(found, key=lambda one: (one.document_id <= last, one.document_id))
 
     def _refused_look_up(self, delivery: Delivery, error: ServiceError) -> None:
@@ -192,13 +190,6 @@ class Run:
         self._report.recovered += arrived
         self._recorder.record(delivery, new, settled=arrived)
         return new
-
-    def _all(self, state: str, *, due: float | None = None) -> Iterator[Delivery]:
-        """Yield all deliveries in a state; commit the recorded changes after each page."""
-        for page in self._session.pages(state, due=due):
-            for delivery in page:
-                yield delivery
-            self._recorder.flush()
 
     def _check_doubts(self) -> None:
         """Look up the deliveries that are in doubt at the end of the run.
@@ -310,17 +301,11 @@ class Run:
             self._session.update(cursors={**head.cursors, folder: cursor})
 
     def _consider_page(self, folder: str, page: Page[Document]) -> None:
-        self._report.passed_over += page.unreadable
-        documents: dict[str, Document] = {}
-        for document in page.items:
-            if not is_id(document.id) or of_another_space(document.space_id, self._space_id):
-                self._report.passed_over += 1
-            elif (document_id := canonical_id(document.id)) not in self._report.seen:
-                # A document that names no folder is in the folder that was listed.
-                named = document if document.folder else evolve(document, folder=folder)
-                documents[document_id] = named
-        stored = self._session.find([document.id for document in documents.values()])
-        for document_id, document in documents.items():
+        documents, unfit = usable(page, folder, self._space_id)
+        self._report.passed_over += unfit
+        new = {key: one for key, one in documents.items() if key not in self._report.seen}
+        stored = self._session.find(list(new))
+        for document_id, document in new.items():
             self._consider(document_id, document, stored.get(document_id))
         self._recorder.flush()
 
@@ -407,7 +392,7 @@ class Run:
     def _read_due(self) -> None:
         """Read each due waiting document by itself, unless a list showed it in this run."""
         reads = 0
-        for delivery in self._all("waiting", due=self._context.clock()):
+        for delivery in self._session.all("waiting", due=self._context.clock()):
             if canonical_id(delivery.document_id) in self._report.seen:
                 continue
             if delivery.cause is not WaitReason.QUEUED:
@@ -423,13 +408,16 @@ class Run:
             except NotFoundError:
                 event: transitions.Event = transitions.GONE
                 if not self._sending.can_read_one():
-                    reason = Text("cannot_ask", "asking for one document does not work")
-                    event = transitions.NotReady(reason, file=False)
+                    event = transitions.Unread()
                 self._report.seen[delivery.document_id] = delivery.state
                 self._recorder.advance(delivery, event)
                 continue
             except ServiceError as error:
-                self._cannot_read(delivery, error)
+                self._report.seen[delivery.document_id] = delivery.state
+                unread = Candidate(Document(), delivery, delivery)
+                self._sending.take(Outcome(unread, None, error, DOCUMENT))
+                if self._sending.fault is not None:
+                    raise self._sending.fault from None
                 continue
             self._sending.faults.passes(DOCUMENT)
             named = document if document.folder else evolve(document, folder=delivery.folder)
@@ -438,27 +426,3 @@ class Run:
                 self._send_batch()
         self._recorder.flush()
         self._send_batch()
-
-    def _cannot_read(self, delivery: Delivery, error: ServiceError) -> None:
-        """Postpone a document that could not be read.
-
-        Raises:
-            ServiceError: Other documents cannot be read either.
-        """
-        self._report.seen[delivery.document_id] = delivery.state
-        if delivery.cause in (WaitReason.QUEUED, WaitReason.RETRY, WaitReason.NOT_READY):
-            outcome = Outcome(Candidate(Document(), delivery, delivery), None, error, DOCUMENT)
-            self._sending.take(outcome)
-            if self._sending.fault is not None:
-                raise self._sending.fault
-            return
-        self._recorder.report_function(error)
-        # A document that waits for approval was not about to be sent, so do not charge it.
-        if blame_of(error) is Blame.RUN:
-            raise error
-        refusal = HeldRefusal(DOCUMENT, delivery, error, chargeable=False)
-        if error.own and blame_of(error) is Blame.DOCUMENT:
-            self._sending.faults.passes(DOCUMENT)
-        elif self._sending.faults.holds(refusal, suspect=False):
-            raise naming(error, [refusal])
-        self._recorder.advance(delivery, transitions.NotReady(error.message, file=False))

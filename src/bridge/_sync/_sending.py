@@ -9,7 +9,7 @@ from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from _client_kit import _runtime_sync as runtime
 from _client_kit._errors import OutcomeUnknownError, ServiceError, StoreError
@@ -33,7 +33,6 @@ from bridge._delivery.faults import (
 )
 from bridge._delivery.ids import canonical_id
 from bridge._delivery.outcome import Candidate, Outcome, label_of
-from bridge._mapping.mapper import default_mapper
 from bridge._reports import events
 from bridge._sync._context import Context
 from bridge._sync._recorder import RunRecorder
@@ -49,6 +48,7 @@ CLOCKS_DIFFER = timedelta(hours=24)
 _LEFT = Text("left_for_next_run", "left for the next run")
 
 
+@define(eq=False, slots=False)
 class Sending:
     """Send candidates through the workers; upload one at a time until one is delivered.
 
@@ -62,38 +62,33 @@ class Sending:
             time.
     """
 
-    def __init__(
-        self,
-        context: Context,
-        session: CheckpointSession,
-        recorder: RunRecorder,
-        recovery: Recovery,
-    ) -> None:
-        self._context = context
-        self._session = session
-        self._checks = context.checks
-        self._recorder = recorder
-        self._report = recorder.builder
-        self._transfer = Transfer(context, session, recovery)
-        self._recovery = recovery
-        self._asked = False
-        self._reads_one = False
-        self.fault: ServiceError | None = None
-        self.faults = FaultTracker()
-        self.doubts: list[Delivery] = []
-        self.without_file = False
-        self.shown_at: datetime | None = None
-        self._taken: set[str] = set()
-        self._delivered = False
-        self._first: tuple[str, int, int | None] | None = None
-        self._read_back = False
-        self._lags = False
-        self._sent_before = False
-        """Whether Zenvoices showed another document under the external id of a delivery."""
-        self._fetched = False
-        self._refused: list[Delivery] = []
-        self._doubts_in_a_row = 0
-        self._probing = False
+    _context: Context
+    _session: CheckpointSession
+    _recorder: RunRecorder
+    _recovery: Recovery
+    fault: ServiceError | None = None
+    faults: FaultTracker = field(factory=FaultTracker)
+    doubts: list[Delivery] = field(factory=list[Delivery])
+    without_file: bool = False
+    shown_at: datetime | None = None
+    _asked: bool = False
+    _reads_one: bool = False
+    _taken: set[str] = field(factory=set[str])
+    _delivered: bool = False
+    _first: tuple[str, int, int | None] | None = None
+    _read_back: bool = False
+    _lags: bool = False
+    _sent_before: bool = False
+    """Whether Zenvoices showed another document under the external id of a delivery."""
+    _fetched: bool = False
+    _refused: list[Delivery] = field(factory=list[Delivery])
+    _doubts_in_a_row: int = 0
+    _probing: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        self._report = self._recorder.builder
+        self._checks = self._context.checks
+        self._transfer = Transfer(self._context, self._session, self._recovery)
 
     def can_continue(self) -> bool:
         """Return True if another document may be begun; report a reached limit or deadline."""
@@ -158,14 +153,6 @@ class Sending:
             raise self.fault
 
     def _pretend(self, queue: deque[Candidate]) -> None:
-        if queue and self._context.mapper is not default_mapper:
-            self._report.note(
-                Text(
-                    "mapper_not_called",
-                    "A dry run does not call your mapper, which may skip documents that would be "
-                    "sent: try_mapper() tries it.",
-                )
-            )
         while queue and self.can_continue():
             delivery = queue.popleft().delivery
             self._taken.add(delivery.document_id)
@@ -179,6 +166,7 @@ class Sending:
         while True:
             self._fetch(queue, workers, len(ready))
             if not workers.busy:
+                queue.extend(item.candidate for item in ready)
                 return
             for result in workers.finished():
                 if isinstance(result, Prepared):
@@ -192,7 +180,10 @@ class Sending:
                 else:
                     uploading -= result.candidate.delivery.state == "sending"
                     self.take(result)
-            chosen = self._choose(ready, uploading, queue)
+            # Upload one at a time until one is delivered, and nothing more after a fault.
+            room = (self._context.in_flight if self._delivered else 1) - uploading
+            room = room if self.fault is None else 0
+            chosen = [ready.popleft() for _ in range(min(room, len(ready)))]
             if self._context.in_flight > 1:
                 # Start downloads before the commit, so that free workers do not wait for the disk.
                 waiting = len(ready) + len(chosen) - self._delivered
@@ -218,24 +209,6 @@ class Sending:
         room = self._context.in_flight if self._fetched and not self._probing else 1
         while queue and workers.busy + waiting < room and self.can_continue():
             self._start(queue.popleft(), workers)
-
-    def _choose(
-        self, ready: deque[Prepared], uploading: int, queue: deque[Candidate]
-    ) -> list[Prepared]:
-        """Take the documents to upload now from `ready`; one at a time until one is delivered.
-
-        After a fault or the deadline, put those that are not uploaded back into the queue.
-        """
-        room = (self._context.in_flight if self._delivered else 1) - uploading
-        chosen = [ready.popleft() for _ in range(min(room, len(ready)))]
-        if self.fault is not None:
-            self._put_back([*chosen, *ready], queue)
-            chosen = []
-            ready.clear()
-        elif self._context.deadline.remaining() <= 0:
-            self._put_back(ready, queue)
-            ready.clear()
-        return chosen
 
     def _start(self, candidate: Candidate, workers: runtime.Workers[Any]) -> None:
         delivery = candidate.delivery
@@ -275,14 +248,9 @@ class Sending:
                 known = item.candidate.delivery
                 back = self._recorder.transition(known, transitions.NotSent(_LEFT))
                 self._session.put(known, back)
-            self._put_back(prepared, queue)
+            queue.extend(item.candidate for item in prepared)
             return []
         return sending
-
-    def _put_back(self, prepared: Iterable[Prepared], queue: deque[Candidate]) -> None:
-        for item in prepared:
-            item.discard()
-            queue.append(item.candidate)
 
     def _intend(self, prepared: Prepared) -> Prepared:
         candidate = prepared.candidate
@@ -310,10 +278,13 @@ class Sending:
         if event is None or (event == transitions.GONE and not self.can_read_one()):
             event = self._judge(outcome)
         self.without_file = self.without_file or isinstance(error, FileNotReadyError)
+        self._recorder.report_function(error)
+        if candidate.delivery.waits_for_rule:
+            self._postpone(outcome, event)
+            return
         uploaded = candidate.delivery.state == "sending"
         delivery = self._recorder.transition(candidate.delivery, event)
         self._recorder.record(candidate.stored, delivery, outcome.sent)
-        self._recorder.report_function(error)
         if isinstance(event, transitions.Arrived):
             self._arrived(delivery, uploaded=uploaded)
         elif isinstance(event, transitions.InDoubt):
@@ -447,6 +418,14 @@ class Sending:
             )
             self._report.note(note)
 
+    def _postpone(self, outcome: Outcome, event: transitions.Event) -> None:
+        """Postpone a document that could not be read; it was not to be sent: do not charge it."""
+        delivery, error = outcome.candidate.delivery, outcome.error
+        if isinstance(event, transitions.Held) and isinstance(error, ServiceError):
+            self._hold(outcome, delivery, error)
+        if self.fault is None:
+            self._recorder.advance(delivery, transitions.Unread())
+
     def _doubt(self, delivery: Delivery, error: Exception | None) -> None:
         self.doubts.append(delivery)
         self._doubts_in_a_row += 1
@@ -463,7 +442,8 @@ class Sending:
         before = outcome.candidate.delivery
         if before.state == "sending" and outcome.operation not in USERS_CODE:
             self._report.refused += 1
-        refusal = HeldRefusal(outcome.operation, delivery, error)
+        chargeable = not before.waits_for_rule
+        refusal = HeldRefusal(outcome.operation, delivery, error, chargeable)
         if self.faults.holds(refusal, suspect=before.suspect):
             same = [one for one in self.faults.held.values() if one.operation == outcome.operation]
             self.fault = self.fault or naming(error, same)

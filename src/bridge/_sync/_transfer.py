@@ -11,7 +11,7 @@ import re
 from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 from _client_kit import _runtime_sync as runtime
 from _client_kit._errors import ConfigurationError, NotFoundError, ServiceError
@@ -72,15 +72,14 @@ class Prepared:
             spool.close()
 
 
+@define(eq=False)
 class Transfer:
     """Prepare and upload documents; several workers use one object at the same time."""
 
-    def __init__(self, context: Context, session: CheckpointSession, recovery: Recovery) -> None:
-        self._context = context
-        self._session = session
-        self._banqup = context.banqup
-        self._recovery = recovery
-        self._spools: list[Spool] = []
+    _context: Context
+    _session: CheckpointSession
+    _recovery: Recovery
+    _spools: list[Spool] = field(factory=list[Spool])
 
     def discard(self) -> None:
         """Delete all downloaded files that are left, such as those of a cancelled job."""
@@ -131,7 +130,7 @@ class Transfer:
             passed.add(LOOK_UP)
             if found is not None:
                 return Outcome(candidate, found)
-        listed = self._banqup.documents.files(self._context.space_id, document)
+        listed = self._context.banqup.documents.files(self._context.space_id, document)
         if not listed:
             missing = Text("no_file_yet", "the document has no file yet")
             raise FileNotReadyError(missing, service="banqup")
@@ -166,7 +165,7 @@ class Transfer:
 
     def _fetch(self, file: DocumentFile, spool: Spool) -> SourceFile:
         """Download one file into the spool."""
-        details = self._banqup.files.download(
+        details = self._context.banqup.files.download(
             self._context.space_id, file.id or "", cast("BinaryIO", spool), size=file.file_size
         )
         size = spool.seek(0, io.SEEK_END)
@@ -179,7 +178,7 @@ class Transfer:
     def _is_gone(self, document_id: str) -> bool:
         """Return True if Banqup no longer has the document whose file was not found."""
         try:
-            self._banqup.documents.get(self._context.space_id, document_id)
+            self._context.banqup.documents.get(self._context.space_id, document_id)
         except NotFoundError:
             return True
         return False
@@ -270,9 +269,7 @@ class Transfer:
     def _look_up(self, prepared: Prepared, company_id: int) -> transitions.Arrived | None:
         """Look up a document that was just sent; return None unless the look-up finds it."""
         try:
-            found = self._context.zenvoices.inbox.find(
-                external_id=prepared.external_id, company_id=company_id
-            )
+            found = self._recovery.find(prepared.external_id, company_id)
         except ServiceError:
             return None
         return arrived(found, prepared.external_id) if found.outcome == "found" else None
