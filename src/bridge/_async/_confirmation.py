@@ -6,12 +6,6 @@ from collections import Counter
 
 from attrs import evolve
 
-from _client_kit._errors import (
-    ConfigurationError,
-    NotFoundError,
-    ProtocolError,
-    RejectedError,
-)
 from _client_kit._text import joined
 from bridge._async._context import AsyncContext
 from bridge._async._recovery import AsyncRecovery
@@ -19,6 +13,7 @@ from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
 from bridge._delivery.delivery import external_id_of
+from bridge._delivery.faults import NO_LIST
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Confirmation
 from zenvoices_client import Lookup
@@ -48,7 +43,7 @@ async def confirmed(context: AsyncContext, session: AsyncCheckpointSession) -> C
             if shown[sent_as] > 1:
                 labels[sent_as] = joined(", ", item.sender_name, item.subject)
             received[sent_as] += when is not None and since is not None and when >= since
-    except (ConfigurationError, NotFoundError, ProtocolError, RejectedError):
+    except NO_LIST:
         if "inbox.find" not in zenvoices.operations:
             raise
         # The service may have no list. The user's function for inbox.find then answers for each

@@ -30,17 +30,7 @@ from bridge._async._context import AsyncContext
 from bridge._async._prerequisites import AsyncChecks
 from bridge._async._run import AsyncRun
 from bridge._async._session import AsyncCheckpointSession
-from bridge._delivery.arguments import (
-    check_client,
-    check_count,
-    check_document_id,
-    check_ids,
-    check_lease,
-    check_listeners,
-    check_mapper,
-    check_sample,
-    check_store,
-)
+from bridge._delivery import arguments
 from bridge._delivery.eligibility import Exportable, default_exportable
 from bridge._delivery.ids import canonical_id, company_code_of, space_id_of
 from bridge._delivery.row_format import active_binding, head_of
@@ -113,14 +103,14 @@ class AsyncConnection:
     ) -> None:
         self.space_id: str = space_id_of(space_id)
         self.company_code: str = company_code_of(company_code)
-        check_client(banqup, AsyncBanqupClient, "banqup")
-        check_client(zenvoices, AsyncZenvoicesClient, "zenvoices")
-        check_store(checkpoints)
-        check_count(in_flight, "in_flight")
+        arguments.check_client(banqup, AsyncBanqupClient, "banqup")
+        arguments.check_client(zenvoices, AsyncZenvoicesClient, "zenvoices")
+        arguments.check_store(checkpoints)
+        arguments.check_count(in_flight, "in_flight")
         check_word(on_uncertain, ("hold", "resend"), "on_uncertain", service="bridge")
         check_clock(clock, service="bridge")
         if mapper is not None:
-            check_mapper(mapper, in_tasks=runtime.IN_TASKS)
+            arguments.check_mapper(mapper, in_tasks=runtime.IN_TASKS)
         if exportable is not None:
             check_function(exportable, "exportable", service="bridge")
             hint = "It takes a document: def exportable(document)."
@@ -128,7 +118,7 @@ class AsyncConnection:
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._store = checkpoints
-        self._lease_ttl = check_lease(lease_ttl, zenvoices.deadline)
+        self._lease_ttl = arguments.check_lease(lease_ttl, zenvoices.deadline)
         self._checks = AsyncChecks(banqup, zenvoices, self.space_id, self.company_code)
         self._context = AsyncContext(
             banqup=banqup,
@@ -138,7 +128,7 @@ class AsyncConnection:
             checks=self._checks,
             mapper=mapper or default_mapper,
             exportable=exportable or default_exportable,
-            listeners=check_listeners(listeners),
+            listeners=arguments.check_listeners(listeners),
             clock=clock,
             in_flight=in_flight,
             on_uncertain=on_uncertain,
@@ -223,14 +213,14 @@ class AsyncConnection:
 
         lang = language() if lang is None else check_lang(lang)
         check_flag(deep, "deep", service="bridge")
-        check_sample(sample)
+        arguments.check_sample(sample)
         if sample and not deep:
             raise configuration_error("verify(sample=) sends a test document: say deep=True, too")
         session = self._session()
         checkpoints: str | ServiceError = name_of_store(self._store)
         try:
             await session.read()
-            await self._refuse_other_company()
+            checkpoints = await self._other_company() or checkpoints
         except ServiceError as error:
             checkpoints = error
         if not isinstance(checkpoints, ServiceError) and not session.head.active:
@@ -313,44 +303,42 @@ class AsyncConnection:
         return " ".join(("space", *space.values())), space
 
     async def _refuse_other_company(self) -> None:
-        """Raise if the space is active with another company in the same store.
+        error = await self._other_company()
+        if error is not None:
+            raise error
+
+    async def _other_company(self) -> ConfigurationError | None:
+        """Return the error for a space that is active with another company in the same store.
 
         Call this for a connection that is not active: without this check, the error would ask for
         activate(), although the company code is wrong.
-
-        Raises:
-            ConfigurationError: The space is active with another company.
         """
         name, space = self._space
         text = await runtime.call_store(self._store.head, name)
         holder = None if text is None else (head_of(text, space).last_run or {}).get("key")
         if not isinstance(holder, str) or holder == self.key:
-            return
+            return None
         text = await runtime.call_store(self._store.head, holder)
         other = None if text is None else active_binding(text)
-        if other is not None:
-            raise setting_error(
-                "space_is_active",
-                "the space is active with the company {0!r} of organisation {1!r} at {2} in this "
-                "store",
-                *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
-                hint="A space goes to one company. To go on with that company, put its settings "
-                "back. To change it, put them back first and run banqup-zenvoices deactivate (in "
-                "Python: deactivate()); then write the new ones and activate.",
-            )
+        if other is None:
+            return None
+        return setting_error(
+            "space_is_active",
+            "the space is active with the company {0!r} of organisation {1!r} at {2} in this store",
+            *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
+            hint="A space goes to one company. To go on with that company, put its settings back. "
+            "To change it, put them back first and run banqup-zenvoices deactivate (in Python: "
+            "deactivate()); then write the new ones and activate.",
+        )
 
     async def _not_active(self, session: AsyncCheckpointSession) -> ConfigurationError:
         """Return the error that says why the connection is not active.
 
         Either its space is active with another company in this store, or activate() is missing.
         """
-        try:
-            await self._refuse_other_company()
-        except ConfigurationError as error:
-            return error
         name = name_of_store(self._store)
         hint = joined(" ", ACTIVATE, IN_MEMORY if is_in_memory(self._store) else OTHER_STORE)
-        return NotActivatedError(
+        return await self._other_company() or NotActivatedError(
             Text("not_active_in", "this connection is not active in {0}", name),
             hint=ACTIVATE_AGAIN if session.head.activations else hint,
         )
@@ -386,7 +374,7 @@ class AsyncConnection:
                 of the error contains the documents handled before.
         """
         if limit is not None:
-            check_count(limit, "limit")
+            arguments.check_count(limit, "limit")
         check_flag(dry_run, "dry_run", service="bridge")
         check_flag(look_first, "look_first", service="bridge")
         if deadline is not None:
@@ -462,7 +450,7 @@ class AsyncConnection:
         """
         from bridge._async._requests import request_all
 
-        wanted = list(dict.fromkeys(map(canonical_id, check_ids(ids))))
+        wanted = list(dict.fromkeys(map(canonical_id, arguments.check_ids(ids))))
         async with self._session() as session:
             if not session.head.active:
                 raise await self._not_active(session)
@@ -486,7 +474,7 @@ class AsyncConnection:
         """
         from bridge._async._requests import settle_one
 
-        check_document_id(document_id)
+        arguments.check_document_id(document_id)
         check_flag(delivered, "delivered", service="bridge")
         async with self._session() as session:
             if not session.head.activations:

@@ -6,19 +6,13 @@ from contextlib import suppress
 
 from attrs import define, field, frozen
 
-from _client_kit._errors import (
-    ConfigurationError,
-    NotFoundError,
-    PermissionDeniedError,
-    ProtocolError,
-    RejectedError,
-    ServiceError,
-)
+from _client_kit._errors import NotFoundError, PermissionDeniedError, RejectedError, ServiceError
 from _client_kit._text import Text
 from bridge._async._context import AsyncContext
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery
+from bridge._delivery.faults import NO_LIST
 from zenvoices_client import Lookup
 
 MARGIN = 60.0
@@ -216,7 +210,7 @@ class AsyncRecovery:
                 pages += 1
                 if pages == CONTROL_PAGES:
                     break
-        except (ConfigurationError, NotFoundError, ProtocolError, RejectedError):
+        except NO_LIST:
             return "unknown"
         return "nothing" if listing.complete and not shown else "unknown"
 

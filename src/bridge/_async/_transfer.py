@@ -23,29 +23,10 @@ from bridge._async._context import AsyncContext
 from bridge._async._recovery import AsyncRecovery, arrived
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
-from bridge._delivery import transitions
+from bridge._delivery import faults, transitions
 from bridge._delivery.eligibility import Skip
-from bridge._delivery.faults import (
-    DETAILS,
-    DOWNLOAD,
-    FUNCTION,
-    LOOK_UP,
-    MAPPER,
-    UPLOAD,
-    in_doubt,
-    operation_of,
-    reason_of,
-)
-from bridge._delivery.outcome import (
-    Candidate,
-    Outcome,
-)
-from bridge._mapping.calling import (
-    call_mapper,
-    describe_exception,
-    describe_result,
-    sent_details,
-)
+from bridge._delivery.outcome import Candidate, Outcome
+from bridge._mapping import calling
 from bridge._mapping.mapper import SourceFile
 from bridge._mapping.spool import IN_MEMORY, Spool
 from zenvoices_client import Attachment, InboxDocument, InboxUpload
@@ -102,9 +83,9 @@ class AsyncTransfer:
             # decides what it means.
             if raised_by_signal_handler(error):
                 raise
-            operation = operation_of(error)
-            if operation == DOWNLOAD or (spools and isinstance(error, FileNotReadyError)):
-                passed.add(DETAILS)
+            operation = faults.operation_of(error)
+            if operation == faults.DOWNLOAD or (spools and isinstance(error, FileNotReadyError)):
+                passed.add(faults.DETAILS)
             result = Outcome(candidate, error=error, operation=operation)
         finally:
             if not isinstance(result, Prepared):
@@ -126,7 +107,7 @@ class AsyncTransfer:
         again = delivery.external_id is not None or delivery.generation > 0
         if look_first or again or (delivery.requested and self._recovery.restored):
             found = await self._recovery.before_sending(delivery, external_id, thorough=look_first)
-            passed.add(LOOK_UP)
+            passed.add(faults.LOOK_UP)
             if found is not None:
                 return Outcome(candidate, found)
         listed = await self._context.banqup.documents.files(self._context.space_id, document)
@@ -144,14 +125,14 @@ class AsyncTransfer:
             except NotFoundError as error:
                 if not await self._is_gone(document.id or delivery.document_id):
                     raise
-                operation = error.operation or DETAILS
+                operation = error.operation or faults.DETAILS
                 return Outcome(candidate, transitions.GONE, error, operation)
-            passed.update((DETAILS, DOWNLOAD))
+            passed.update((faults.DETAILS, faults.DOWNLOAD))
             files.append(fetched)
         if not any(file.size for file in files):
             return Outcome(candidate, transitions.Refused(_EMPTY, final=True))
         mapped = await self._map(evolve(document, files=listed), tuple(files))
-        passed.add(MAPPER)
+        passed.add(faults.MAPPER)
         if not isinstance(mapped, InboxUpload):
             return Outcome(candidate, mapped)
         return Prepared(
@@ -159,7 +140,7 @@ class AsyncTransfer:
             mapped,
             tuple(spools),
             external_id,
-            sent_details(mapped, files),
+            calling.sent_details(mapped, files),
         )
 
     async def _fetch(self, file: DocumentFile, spool: Spool) -> SourceFile:
@@ -185,17 +166,17 @@ class AsyncTransfer:
     async def _map(
         self, document: Document, files: tuple[SourceFile, ...]
     ) -> InboxUpload | transitions.Event:
-        mapper = self._context.mapper
+        call, mapper = calling.call_mapper, self._context.mapper
         try:
-            mapped: object = await runtime.run_blocking(call_mapper, mapper, document, files)
+            mapped: object = await runtime.run_blocking(call, mapper, document, files)
         except Exception as error:
             if raised_by_signal_handler(error):
                 raise
-            raise _mapper_error(describe_exception(error)) from error
+            raise _mapper_error(calling.describe_exception(error)) from error
         if isinstance(mapped, Skip):
             return transitions.Skipped(mapped.reason)
         if not isinstance(mapped, InboxUpload):
-            raise _mapper_error(describe_result(mapped))
+            raise _mapper_error(calling.describe_result(mapped))
         if not all(attachment.size for attachment in mapped.attachments):
             return transitions.Refused(_EMPTY, final=True)
         return mapped
@@ -232,20 +213,19 @@ class AsyncTransfer:
             failure = error
         else:
             event = await self._arrived(prepared, company_id, document)
-            return Outcome(
-                candidate, event, passed=frozenset({UPLOAD, FUNCTION}), sent=prepared.sent
-            )
+            passed = frozenset({faults.UPLOAD, faults.FUNCTION})
+            return Outcome(candidate, event, passed=passed, sent=prepared.sent)
         finally:
             prepared.discard()
-        if not in_doubt(failure, began=began):
-            operation = FUNCTION if operation_of(failure) == FUNCTION else UPLOAD
-            return Outcome(candidate, error=failure, operation=operation, sent=prepared.sent)
+        if not faults.in_doubt(failure, began=began):
+            operation = faults.operation_of(failure, faults.UPLOAD)
+            return Outcome(candidate, None, failure, operation, sent=prepared.sent)
         found = await self._look_up(prepared, company_id)
         if found is not None:
-            passed = frozenset({UPLOAD})
+            passed = frozenset({faults.UPLOAD})
             return Outcome(candidate, found, failure, passed=passed, sent=prepared.sent)
-        doubt = transitions.InDoubt(reason_of(failure))
-        return Outcome(candidate, doubt, failure, UPLOAD, sent=prepared.sent)
+        doubt = transitions.InDoubt(faults.reason_of(failure))
+        return Outcome(candidate, doubt, failure, faults.UPLOAD, sent=prepared.sent)
 
     async def _arrived(
         self, prepared: Prepared, company_id: int, document: InboxDocument
@@ -274,7 +254,7 @@ class AsyncTransfer:
         return arrived(found, prepared.external_id) if found.outcome == "found" else None
 
 
-def _mapper_error(reason: str, operation: str = MAPPER) -> ConfigurationError:
+def _mapper_error(reason: str, operation: str = faults.MAPPER) -> ConfigurationError:
     return ConfigurationError(reason, service="bridge", code=USER_CODE, operation=operation)
 
 
@@ -292,6 +272,6 @@ def _checked(upload: InboxUpload, check: Callable[[], None]) -> InboxUpload:
             reason = Text("attachment_gone", template, attachment.file_name, why)
             # The operation is not MAPPER, which counts as working in this run: then this failure
             # would always be charged.
-            raise _mapper_error(reason, FUNCTION) from error
+            raise _mapper_error(reason, faults.FUNCTION) from error
         attachments.append(evolve(attachment, content=evolve(attachment.content, check=check)))
     return evolve(upload, attachments=tuple(attachments))

@@ -38,6 +38,8 @@ never end the run."""
 UPLOAD = "inbox.upload"
 
 _TOKEN = ("login", "token.get")
+NO_LIST = (ConfigurationError, NotFoundError, ProtocolError, RejectedError)
+"""Errors that a list raises if the service does not have it."""
 HELD_BEFORE_SUCCESS = 3
 HELD_AFTER_SUCCESS = 10
 NAMED = 10
@@ -77,13 +79,13 @@ def blame_of(error: Exception) -> Blame:
     return Blame.OPEN
 
 
-def operation_of(error: Exception) -> str:
-    """Return the name of the operation that failed, or `MAPPER` or `FUNCTION`, or nothing."""
+def operation_of(error: Exception, during: str = "") -> str:
+    """Return the operation that failed: `FUNCTION`, `MAPPER`, `during`, or the one in the error."""
     if not isinstance(error, ServiceError):
-        return ""
+        return during
     if error.code == USER_CODE and error.operation != MAPPER:
         return FUNCTION
-    return error.operation or ""
+    return during or error.operation or ""
 
 
 def reason_of(error: Exception | None) -> str:
@@ -129,13 +131,16 @@ class HeldRefusal:
             `FUNCTION`.
         delivery: The document's delivery.
         error: The error, of the service or of the user's code.
-        chargeable: False for a document that was only read again and was not about to be sent.
     """
 
     operation: str
     delivery: Delivery
     error: ServiceError
-    chargeable: bool = True
+
+    @property
+    def chargeable(self) -> bool:
+        """Whether the document was to be sent, and not only read again."""
+        return not self.delivery.waits_for_rule
 
 
 @define
@@ -183,13 +188,18 @@ class FaultTracker:
             if refusal.operation in self.passed and refusal.chargeable
         ]
 
-    def unexplained(self) -> list[HeldRefusal]:
-        """Return the chargeable refusals by a service whose operation never worked in this run."""
-        return [
-            refusal
-            for refusal in self.held.values()
-            if refusal.operation not in (*self.passed, *USERS_CODE) and refusal.chargeable
-        ]
+    def unexplained(self) -> ServiceError | None:
+        """Return the error of a service's operation that never worked in this run, if any."""
+        for refusal in self.held.values():
+            explained = refusal.operation in self.passed or refusal.operation in USERS_CODE
+            if refusal.chargeable and not explained:
+                return self.error(refusal)
+        return None
+
+    def error(self, refusal: HeldRefusal) -> ServiceError:
+        """Return the refusal's error, whose message names all documents of the operation."""
+        held = self.held.values()
+        return naming(refusal.error, [one for one in held if one.operation == refusal.operation])
 
 
 def naming(error: ServiceError, refusals: list[HeldRefusal]) -> ServiceError:

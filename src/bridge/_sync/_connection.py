@@ -27,17 +27,7 @@ from _client_kit._errors import ConfigurationError, ServiceError
 from _client_kit._secret import refuse_pickling
 from _client_kit._text import Text, joined
 from banqup_client import BanqupClient
-from bridge._delivery.arguments import (
-    check_client,
-    check_count,
-    check_document_id,
-    check_ids,
-    check_lease,
-    check_listeners,
-    check_mapper,
-    check_sample,
-    check_store,
-)
+from bridge._delivery import arguments
 from bridge._delivery.eligibility import Exportable, default_exportable
 from bridge._delivery.ids import canonical_id, company_code_of, space_id_of
 from bridge._delivery.row_format import active_binding, head_of
@@ -114,14 +104,14 @@ class Connection:
     ) -> None:
         self.space_id: str = space_id_of(space_id)
         self.company_code: str = company_code_of(company_code)
-        check_client(banqup, BanqupClient, "banqup")
-        check_client(zenvoices, ZenvoicesClient, "zenvoices")
-        check_store(checkpoints)
-        check_count(in_flight, "in_flight")
+        arguments.check_client(banqup, BanqupClient, "banqup")
+        arguments.check_client(zenvoices, ZenvoicesClient, "zenvoices")
+        arguments.check_store(checkpoints)
+        arguments.check_count(in_flight, "in_flight")
         check_word(on_uncertain, ("hold", "resend"), "on_uncertain", service="bridge")
         check_clock(clock, service="bridge")
         if mapper is not None:
-            check_mapper(mapper, in_tasks=runtime.IN_TASKS)
+            arguments.check_mapper(mapper, in_tasks=runtime.IN_TASKS)
         if exportable is not None:
             check_function(exportable, "exportable", service="bridge")
             hint = "It takes a document: def exportable(document)."
@@ -129,7 +119,7 @@ class Connection:
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._store = checkpoints
-        self._lease_ttl = check_lease(lease_ttl, zenvoices.deadline)
+        self._lease_ttl = arguments.check_lease(lease_ttl, zenvoices.deadline)
         self._checks = Checks(banqup, zenvoices, self.space_id, self.company_code)
         self._context = Context(
             banqup=banqup,
@@ -139,7 +129,7 @@ class Connection:
             checks=self._checks,
             mapper=mapper or default_mapper,
             exportable=exportable or default_exportable,
-            listeners=check_listeners(listeners),
+            listeners=arguments.check_listeners(listeners),
             clock=clock,
             in_flight=in_flight,
             on_uncertain=on_uncertain,
@@ -224,14 +214,14 @@ class Connection:
 
         lang = language() if lang is None else check_lang(lang)
         check_flag(deep, "deep", service="bridge")
-        check_sample(sample)
+        arguments.check_sample(sample)
         if sample and not deep:
             raise configuration_error("verify(sample=) sends a test document: say deep=True, too")
         session = self._session()
         checkpoints: str | ServiceError = name_of_store(self._store)
         try:
             session.read()
-            self._refuse_other_company()
+            checkpoints = self._other_company() or checkpoints
         except ServiceError as error:
             checkpoints = error
         if not isinstance(checkpoints, ServiceError) and not session.head.active:
@@ -314,44 +304,42 @@ class Connection:
         return " ".join(("space", *space.values())), space
 
     def _refuse_other_company(self) -> None:
-        """Raise if the space is active with another company in the same store.
+        error = self._other_company()
+        if error is not None:
+            raise error
+
+    def _other_company(self) -> ConfigurationError | None:
+        """Return the error for a space that is active with another company in the same store.
 
         Call this for a connection that is not active: without this check, the error would ask for
         activate(), although the company code is wrong.
-
-        Raises:
-            ConfigurationError: The space is active with another company.
         """
         name, space = self._space
         text = runtime.call_store(self._store.head, name)
         holder = None if text is None else (head_of(text, space).last_run or {}).get("key")
         if not isinstance(holder, str) or holder == self.key:
-            return
+            return None
         text = runtime.call_store(self._store.head, holder)
         other = None if text is None else active_binding(text)
-        if other is not None:
-            raise setting_error(
-                "space_is_active",
-                "the space is active with the company {0!r} of organisation {1!r} at {2} in this "
-                "store",
-                *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
-                hint="A space goes to one company. To go on with that company, put its settings "
-                "back. To change it, put them back first and run banqup-zenvoices deactivate (in "
-                "Python: deactivate()); then write the new ones and activate.",
-            )
+        if other is None:
+            return None
+        return setting_error(
+            "space_is_active",
+            "the space is active with the company {0!r} of organisation {1!r} at {2} in this store",
+            *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
+            hint="A space goes to one company. To go on with that company, put its settings back. "
+            "To change it, put them back first and run banqup-zenvoices deactivate (in Python: "
+            "deactivate()); then write the new ones and activate.",
+        )
 
     def _not_active(self, session: CheckpointSession) -> ConfigurationError:
         """Return the error that says why the connection is not active.
 
         Either its space is active with another company in this store, or activate() is missing.
         """
-        try:
-            self._refuse_other_company()
-        except ConfigurationError as error:
-            return error
         name = name_of_store(self._store)
         hint = joined(" ", ACTIVATE, IN_MEMORY if is_in_memory(self._store) else OTHER_STORE)
-        return NotActivatedError(
+        return self._other_company() or NotActivatedError(
             Text("not_active_in", "this connection is not active in {0}", name),
             hint=ACTIVATE_AGAIN if session.head.activations else hint,
         )
@@ -387,7 +375,7 @@ class Connection:
                 of the error contains the documents handled before.
         """
         if limit is not None:
-            check_count(limit, "limit")
+            arguments.check_count(limit, "limit")
         check_flag(dry_run, "dry_run", service="bridge")
         check_flag(look_first, "look_first", service="bridge")
         if deadline is not None:
@@ -463,7 +451,7 @@ class Connection:
         """
         from bridge._sync._requests import request_all
 
-        wanted = list(dict.fromkeys(map(canonical_id, check_ids(ids))))
+        wanted = list(dict.fromkeys(map(canonical_id, arguments.check_ids(ids))))
         with self._session() as session:
             if not session.head.active:
                 raise self._not_active(session)
@@ -487,7 +475,7 @@ class Connection:
         """
         from bridge._sync._requests import settle_one
 
-        check_document_id(document_id)
+        arguments.check_document_id(document_id)
         check_flag(delivered, "delivered", service="bridge")
         with self._session() as session:
             if not session.head.activations:

@@ -7,17 +7,11 @@ from contextlib import suppress
 
 from attrs import define, field, frozen
 
-from _client_kit._errors import (
-    ConfigurationError,
-    NotFoundError,
-    PermissionDeniedError,
-    ProtocolError,
-    RejectedError,
-    ServiceError,
-)
+from _client_kit._errors import NotFoundError, PermissionDeniedError, RejectedError, ServiceError
 from _client_kit._text import Text
 from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery
+from bridge._delivery.faults import NO_LIST
 from bridge._sync._context import Context
 from bridge._sync._session import CheckpointSession
 from zenvoices_client import Lookup
@@ -215,7 +209,7 @@ class Recovery:
                 pages += 1
                 if pages == CONTROL_PAGES:
                     break
-        except (ConfigurationError, NotFoundError, ProtocolError, RejectedError):
+        except NO_LIST:
             return "unknown"
         return "nothing" if listing.complete and not shown else "unknown"
 

@@ -11,7 +11,6 @@ from datetime import datetime, timedelta
 
 from attrs import evolve
 
-from _client_kit._address import is_id
 from _client_kit._errors import (
     NotFoundError,
     OutcomeUnknownError,
@@ -22,21 +21,12 @@ from _client_kit._paging import Page
 from _client_kit._text import Text, joined
 from banqup_client import Document
 from bridge._delivery import delivery as deliveries
-from bridge._delivery import transitions
+from bridge._delivery import faults, transitions
 from bridge._delivery.delivery import MAX_ATTEMPTS, Delivery, WaitReason
 from bridge._delivery.eligibility import FOLDERS, BrokenRule, Wait
-from bridge._delivery.faults import (
-    DOCUMENT,
-    LOOK_UP,
-    Blame,
-    blame_of,
-    list_unfinished,
-    no_files_at_all,
-    too_many_unrecorded,
-)
 from bridge._delivery.ids import canonical_id, usable
 from bridge._delivery.newness import missed_by_activation
-from bridge._delivery.outcome import Candidate, Outcome, files_digest, label_of
+from bridge._delivery.outcome import Candidate, files_digest, label_of
 from bridge._delivery.row_format import NOT_KNOWN
 from bridge._mapping.calling import judge
 from bridge._reports.report import ExportReport
@@ -108,12 +98,14 @@ class Run:
             self._send_suspects()
             self._sending.conclude()
         except ServiceError as error:
-            self._leave(self._suspects)
             if isinstance(error, (OutcomeUnknownError, ProtocolError)):
                 # Look the uploads in doubt up now. "Not found" needs two answers that are 10
                 # minutes apart, and this answer can be the first.
                 self._check_doubts()
             raise
+        finally:
+            for candidate in self._suspects:
+                self._report.line(candidate.delivery)
         self._check_doubts()
         self._check_files()
         if self._unfinished and self._report.stopped is None:
@@ -131,7 +123,7 @@ class Run:
 
     def _look_up_all(self, state: str) -> None:
         """Look up the deliveries in one of the states ``uncertain`` and ``sending``."""
-        looks = faults = 0
+        looks = failed = 0
         for delivery in self._in_turn(state):
             resend = state == "uncertain" and self._context.on_uncertain == "resend"
             # Without the limit of attempts, a document whose upload never gets an answer would be
@@ -141,7 +133,7 @@ class Run:
                 self._recorder.advance(delivery, transitions.NotSent(reason))
                 continue
             looks += 1
-            enough = (state == "uncertain" and looks > REREADS) or faults == LOOK_UP_FAULTS
+            enough = (state == "uncertain" and looks > REREADS) or failed == LOOK_UP_FAULTS
             if enough or not self._sending.can_continue():
                 self._report.line(delivery)
                 continue
@@ -152,10 +144,10 @@ class Run:
                 event = self._recovery.event(delivery)
             except ServiceError as error:
                 self._refused_look_up(delivery, error)
-                faults += 1
+                failed += 1
                 continue
-            faults = 0
-            self._sending.faults.passes(LOOK_UP)
+            failed = 0
+            self._sending.refusals.passes(faults.LOOK_UP)
             new = self._found_out(delivery, event)
             if isinstance(event, transitions.NoControl) and new.state == "sending":
                 # This run may deliver a document that can serve as the control. So look this
@@ -177,7 +169,7 @@ class Run:
         Raises:
             ServiceError: All other look-ups would fail too.
         """
-        if blame_of(error) is Blame.RUN:
+        if faults.blame_of(error) is faults.Blame.RUN:
             raise error
         self._recorder.report_function(error)
         failed = Text("no_look_up", "a look-up could not be made: {0}", error.message)
@@ -230,13 +222,11 @@ class Run:
         for folder in FOLDERS:
             listing = self._banqup.documents.list(self._space_id, folder=folder)
             for page in listing.pages():
-                undated = [
-                    item.id for item in page.items if is_id(item.id) and item.created_at is None
-                ]
-                stored = self._session.find(undated)
-                unrecorded += sum(canonical_id(name) not in stored for name in undated)
+                documents, _ = usable(page, folder, self._space_id)
+                undated = [key for key, one in documents.items() if one.created_at is None]
+                unrecorded += len(undated) - len(self._session.find(undated))
                 if before is not None and unrecorded > MOST_UNDATED:
-                    raise too_many_unrecorded(MOST_UNDATED)
+                    raise faults.too_many_unrecorded(MOST_UNDATED)
             complete = complete and listing.complete
         if complete:
             self._session.update(wire=now)
@@ -272,7 +262,7 @@ class Run:
             if not listing.complete:
                 # Do not stop here: the other folder and the due documents come first. The report
                 # names the list at the end.
-                self._unfinished.append(list_unfinished(folder))
+                self._unfinished.append(faults.list_unfinished(folder))
             elif answered_at is not None:
                 self._narrow(folder, [answered_at, *changes], began if full else None)
         self._recorder.flush()
@@ -363,12 +353,7 @@ class Run:
         waiting = sorted(self._suspects, key=lambda one: one.delivery.attempts + one.delivery.polls)
         most = MOST_SUSPECTS if self._sending.can_continue() else 0
         self._suspects = waiting[most:]
-        self._leave(self._suspects)
         self._sending.send(waiting[:most])
-
-    def _leave(self, candidates: Sequence[Candidate]) -> None:
-        for candidate in candidates:
-            self._report.line(candidate.delivery)
 
     def _check_files(self) -> None:
         """Raise if no file was ever fetched, and documents without a file were met for a day.
@@ -385,7 +370,7 @@ class Run:
         if since != head.no_file_since:
             self._session.update(no_file_since=since)
         if now - since >= FIRST_FILE_WITHIN:
-            raise no_files_at_all()
+            raise faults.no_files_at_all()
 
     # Waiting documents that no list showed
 
@@ -414,12 +399,9 @@ class Run:
                 continue
             except ServiceError as error:
                 self._report.seen[delivery.document_id] = delivery.state
-                unread = Candidate(Document(), delivery, delivery)
-                self._sending.take(Outcome(unread, None, error, DOCUMENT))
-                if self._sending.fault is not None:
-                    raise self._sending.fault from None
+                self._sending.unread(delivery, error)
                 continue
-            self._sending.faults.passes(DOCUMENT)
+            self._sending.refusals.passes(faults.DOCUMENT)
             named = document if document.folder else evolve(document, folder=delivery.folder)
             self._consider(delivery.document_id, named, delivery, reread=True)
             if len(self._batch) >= BATCH:

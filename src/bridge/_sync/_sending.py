@@ -15,22 +15,9 @@ from _client_kit import _runtime_sync as runtime
 from _client_kit._errors import OutcomeUnknownError, ServiceError, StoreError
 from _client_kit._files import os_reason
 from _client_kit._text import Text
-from banqup_client import FileNotReadyError
-from bridge._delivery import transitions
+from banqup_client import Document, FileNotReadyError
+from bridge._delivery import faults, transitions
 from bridge._delivery.delivery import Delivery, WaitReason
-from bridge._delivery.faults import (
-    LOOK_UP,
-    UPLOAD,
-    USERS_CODE,
-    Blame,
-    FaultTracker,
-    HeldRefusal,
-    asks_again,
-    blame_of,
-    is_final,
-    naming,
-    reason_of,
-)
 from bridge._delivery.ids import canonical_id
 from bridge._delivery.outcome import Candidate, Outcome, label_of
 from bridge._reports import events
@@ -54,7 +41,7 @@ class Sending:
 
     Attributes:
         fault: The error that ends the run, or None. Uploads in flight are still completed.
-        faults: Counts the refusals of this run.
+        refusals: Counts the refusals of this run.
         doubts: Deliveries to look up at the end of the run, because it is still in doubt whether
             their uploads arrived.
         without_file: Whether a document of this run had no file to download.
@@ -67,7 +54,7 @@ class Sending:
     _recorder: RunRecorder
     _recovery: Recovery
     fault: ServiceError | None = None
-    faults: FaultTracker = field(factory=FaultTracker)
+    refusals: faults.FaultTracker = field(factory=faults.FaultTracker)
     doubts: list[Delivery] = field(factory=list[Delivery])
     without_file: bool = False
     shown_at: datetime | None = None
@@ -139,9 +126,12 @@ class Sending:
         queue = deque(sorted(candidates, key=_order))
         self._read_back = False
         try:
-            if self._context.dry_run:
-                self._pretend(queue)
-            elif queue:
+            while self._context.dry_run and queue and self.can_continue():
+                delivery = queue.popleft().delivery
+                self._taken.add(delivery.document_id)
+                would = Text("would_be_sent", "would be sent")
+                self._report.line(evolve(delivery, reason=would, due=None))
+            if queue and not self._context.dry_run:
                 self.ask_company()
                 with runtime.Workers[Any](self._context.in_flight) as workers:
                     self._work(queue, workers)
@@ -151,14 +141,6 @@ class Sending:
                 self._report.line(evolve(candidate.delivery, reason=_LEFT))
         if self.fault is not None:
             raise self.fault
-
-    def _pretend(self, queue: deque[Candidate]) -> None:
-        while queue and self.can_continue():
-            delivery = queue.popleft().delivery
-            self._taken.add(delivery.document_id)
-            self._report.line(
-                evolve(delivery, reason=Text("would_be_sent", "would be sent"), due=None)
-            )
 
     def _work(self, queue: deque[Candidate], workers: runtime.Workers[Any]) -> None:
         ready: deque[Prepared] = deque()
@@ -171,7 +153,7 @@ class Sending:
             for result in workers.finished():
                 if isinstance(result, Prepared):
                     self._fetched = True
-                    self.faults.passes(*result.passed)
+                    self.refusals.passes(*result.passed)
                     if not self._session.head.fetched:
                         self._session.update(fetched=True, no_file_since=None)
                     ready.append(result)
@@ -208,14 +190,12 @@ class Sending:
         """
         room = self._context.in_flight if self._fetched and not self._probing else 1
         while queue and workers.busy + waiting < room and self.can_continue():
-            self._start(queue.popleft(), workers)
-
-    def _start(self, candidate: Candidate, workers: runtime.Workers[Any]) -> None:
-        delivery = candidate.delivery
-        self._taken.add(delivery.document_id)
-        self._recorder.emit(events.DocumentFound(delivery.document_id, delivery.folder))
-        look_first = self._looks_first(candidate)
-        workers.start(self._transfer.prepare, candidate, look_first)
+            candidate = queue.popleft()
+            delivery = candidate.delivery
+            self._taken.add(delivery.document_id)
+            self._recorder.emit(events.DocumentFound(delivery.document_id, delivery.folder))
+            look_first = self._looks_first(candidate)
+            workers.start(self._transfer.prepare, candidate, look_first)
 
     def _looks_first(self, candidate: Candidate) -> bool:
         """Return True if an upload of this document may be missing in the checkpoint.
@@ -265,10 +245,21 @@ class Sending:
 
     # Results of workers
 
+    def unread(self, delivery: Delivery, error: ServiceError) -> None:
+        """Record that a due document could not be read.
+
+        Raises:
+            ServiceError: Other documents cannot be read either.
+        """
+        candidate = Candidate(Document(), delivery, delivery)
+        self.take(Outcome(candidate, None, error, faults.DOCUMENT))
+        if self.fault is not None:
+            raise self.fault
+
     def take(self, outcome: Outcome) -> None:
         """Record the result of a job, and decide whether the run can continue."""
         candidate, error = outcome.candidate, outcome.error
-        self.faults.passes(*outcome.passed)
+        self.refusals.passes(*outcome.passed)
         if isinstance(error, StoreError):
             # The lease is lost, so only the next run can record what became of this document.
             self._report.line(candidate.delivery)
@@ -296,23 +287,23 @@ class Sending:
         # After send_one_first(), an upload without a clear answer ends the run. A refusal that is
         # charged is clear, and a failure of the user's code sends nothing.
         clear = isinstance(event, transitions.Arrived | transitions.Refused)
-        if self._probing and uploaded and not clear and outcome.operation not in USERS_CODE:
+        if self._probing and uploaded and not clear and outcome.operation not in faults.USERS_CODE:
             self._stop_in_doubt(error)
 
     def _judge(self, outcome: Outcome) -> transitions.Event:
         """Return the event for a failure."""
         error = outcome.error
-        if isinstance(error, OSError) and outcome.operation != UPLOAD:  # such as a full disk
+        if isinstance(error, OSError) and outcome.operation != faults.UPLOAD:  # such as a full disk
             why = Text("said", "{0}", os_reason(error))
             reason = Text("not_kept", "it could not be kept meanwhile: {0}", why)
             return transitions.NotReady(reason)
         if not isinstance(error, ServiceError):
-            return transitions.Refused(reason_of(error))
-        if outcome.operation in USERS_CODE:
+            return transitions.Refused(faults.reason_of(error))
+        if outcome.operation in faults.USERS_CODE:
             return transitions.Held(error.message, suspect=False)
         if isinstance(error, FileNotReadyError):
             return transitions.NotReady(error.message)
-        if asks_again(error):
+        if faults.asks_again(error):
             try:
                 moved = self._ask_again(error)
             except ServiceError as failure:
@@ -320,15 +311,15 @@ class Sending:
                 return transitions.NotSent(error.message)
             if moved:
                 return transitions.NotSent(error.message)
-        blame = blame_of(error)
-        if blame is Blame.RUN:
+        blame = faults.blame_of(error)
+        if blame is faults.Blame.RUN:
             self.fault = self.fault or error
             return transitions.NotSent(error.message)
-        if blame is Blame.OPEN:
+        if blame is faults.Blame.OPEN:
             return transitions.Held(error.message)
         if outcome.operation and error.own:
-            self.faults.passes(outcome.operation)
-        return transitions.Refused(error.message, final=is_final(error))
+            self.refusals.passes(outcome.operation)
+        return transitions.Refused(error.message, final=faults.is_final(error))
 
     def _ask_again(self, error: ServiceError) -> bool:
         """Make one read-only call to see whether the service refuses every call.
@@ -392,7 +383,7 @@ class Sending:
         """Record whether a look-up found a delivery, that is, whether look-ups can be trusted."""
         self._recorder.report_function(control.error)
         if control.works is not None:
-            self.faults.passes(LOOK_UP)
+            self.refusals.passes(faults.LOOK_UP)
             self._lags = self._lags or not control.works
             self._session.update(lookups_lag=self._lags)
         if control.other is not None:
@@ -440,13 +431,11 @@ class Sending:
     def _hold(self, outcome: Outcome, delivery: Delivery, error: ServiceError) -> None:
         """Hold a refusal until the end of the run, which decides whether to charge the document."""
         before = outcome.candidate.delivery
-        if before.state == "sending" and outcome.operation not in USERS_CODE:
+        if before.state == "sending" and outcome.operation not in faults.USERS_CODE:
             self._report.refused += 1
-        chargeable = not before.waits_for_rule
-        refusal = HeldRefusal(outcome.operation, delivery, error, chargeable)
-        if self.faults.holds(refusal, suspect=before.suspect):
-            same = [one for one in self.faults.held.values() if one.operation == outcome.operation]
-            self.fault = self.fault or naming(error, same)
+        refusal = faults.HeldRefusal(outcome.operation, delivery, error)
+        if self.refusals.holds(refusal, suspect=before.suspect):
+            self.fault = self.fault or self.refusals.error(refusal)
 
     def _refuse(self, delivery: Delivery, error: Exception | None, *, uploaded: bool) -> None:
         """Count a refusal; before the first delivery, five in a row end the run.
@@ -458,7 +447,7 @@ class Sending:
         self._report.refused += uploaded and isinstance(error, ServiceError)
         if self._delivered or not isinstance(error, ServiceError) or not error.own:
             return
-        if is_final(error):
+        if faults.is_final(error):
             return
         self._refused.append(delivery)
         if len(self._refused) >= REFUSALS_IN_A_ROW:
@@ -473,14 +462,13 @@ class Sending:
         Raises:
             ServiceError: A service refused an operation that worked for no document of this run.
         """
-        for refusal in self.faults.charged():
+        for refusal in self.refusals.charged():
             charge = transitions.Refused(refusal.delivery.reason)
             self._recorder.advance(refusal.delivery, charge)
         self._recorder.flush()
-        left = self.faults.unexplained()
-        if left:
-            same = [refusal for refusal in left if refusal.operation == left[0].operation]
-            raise naming(left[0].error, same)
+        error = self.refusals.unexplained()
+        if error is not None:
+            raise error
 
 
 def _order(candidate: Candidate) -> tuple[int, datetime]:
