@@ -7,10 +7,15 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
 
-from attrs import frozen
+from attrs import field, frozen
 
 monotonic = time.monotonic
+
+
+def unchecked() -> None:
+    """Do nothing: as the default of ``check``, this function never stops an upload."""
 
 
 @frozen
@@ -20,10 +25,13 @@ class Deadline:
     Attributes:
         at: The time in seconds of the monotonic clock; infinity for no limit.
         timeout: Largest number of seconds for each connect, read and write of the call.
+        check: Function that is called before each request that changes something is sent, and
+            before each piece of its body. It raises an exception to stop the call.
     """
 
     at: float = math.inf
     timeout: float = math.inf
+    check: Callable[[], object] = field(default=unchecked, repr=False, eq=False)
 
     @classmethod
     def after(cls, seconds: float | None) -> Deadline:

@@ -6,22 +6,19 @@ import errno
 import io
 import os
 import secrets
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import BinaryIO, cast
 
 from attrs import field, frozen
 
+from _client_kit._clock import unchecked
 from _client_kit._json import dumps, plain
 
 _AS_PATH = "a text is taken for a path; encode a document's own text to bytes"
 
 FileContent = bytes | str | os.PathLike[str] | BinaryIO
 """Bytes, a path, or a binary file open for reading that can seek."""
-
-
-def unchecked() -> None:
-    """Do nothing: as the default of ``check``, this function never stops an upload."""
 
 
 def os_reason(error: OSError) -> str:
@@ -163,28 +160,23 @@ class Base64:
         return (self.source.size + 2) // 3 * 4
 
 
-@frozen
-class JsonTemplate:
-    """The body of a request, divided into text and files.
-
-    Attributes:
-        parts: JSON text and :class:`Base64` in turn, or one :class:`FileSource`: the file alone is
-            then the body, without JSON and base64.
-        size: Length of the whole body in bytes.
-    """
-
-    parts: tuple[bytes | Base64 | FileSource, ...] = field(repr=False)
-    size: int
-
-    @property
-    def text(self) -> bytes | None:
-        """The whole body if it contains no file, else None."""
-        first = self.parts[0]
-        return first if len(self.parts) == 1 and isinstance(first, bytes) else None
+BodyPart = bytes | Base64 | FileSource
+"""A part of a request's body; a :class:`FileSource` is sent as it is, without base64."""
 
 
-def json_template(value: object) -> JsonTemplate:
-    """Return the body for a JSON value, which may contain :class:`Base64` placeholders."""
+def size_of(parts: Iterable[BodyPart]) -> int:
+    """Return the length in bytes of a body that consists of these parts."""
+    size = 0
+    for part in parts:
+        if isinstance(part, bytes):
+            size += len(part)
+        else:
+            size += part.encoded_size if isinstance(part, Base64) else part.size
+    return size
+
+
+def json_parts(value: object) -> list[BodyPart]:
+    """Return the JSON text of a value, divided at its :class:`Base64` placeholders."""
     files: list[Base64] = []
     mark = secrets.token_hex(16)  # no other text of the value can be equal to it
 
@@ -198,8 +190,7 @@ def json_template(value: object) -> JsonTemplate:
         return plain(item)
 
     texts = [text.encode() for text in dumps(value, default=stand_in).split(mark)]
-    parts: list[bytes | Base64] = [texts[0]]
+    parts: list[BodyPart] = [texts[0]]
     for file, text in zip(files, texts[1:], strict=True):
         parts += [file, text]
-    size = sum(map(len, texts)) + sum(file.encoded_size for file in files)
-    return JsonTemplate(tuple(parts), size)
+    return parts

@@ -1,4 +1,4 @@
-"""Run a user's function from ``operations=``: a generator that yields the calls to make.
+"""Check a user's calls, and run the functions from ``operations=``, which yield such calls.
 
 This module does no I/O. :class:`FunctionRun` returns the next call and decides which error is
 raised when the function ends; ``_async/_calls.py`` makes the calls.
@@ -7,13 +7,16 @@ raised when the function ends; ``_async/_calls.py`` makes the calls.
 from __future__ import annotations
 
 import inspect
+import re
 from collections.abc import Callable, Coroutine, Mapping
-from typing import Any, NoReturn
+from typing import Any, NoReturn, cast
+from urllib.parse import quote, urlencode
 
-from attrs import field, frozen
+from attrs import evolve, field, frozen
 from attrs.validators import instance_of, optional
 
-from _client_kit._contract import Operation
+from _client_kit._address import API_PATH, check_header_text
+from _client_kit._contract import TOKEN_CALLS, Operation, query_text
 from _client_kit._errors import (
     ConfigurationError,
     NotFoundError,
@@ -31,6 +34,11 @@ from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 from _client_kit._user_code import name_of, place_of, yield_place
 
+_METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
+_FIELD = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
+_OURS = frozenset(
+    ("accept-encoding", "authorization", "connection", "content-length", "cookie", "expect", "host")
+) | {"proxy-authorization", "te", "trailer", "transfer-encoding", "upgrade"}
 USER_CODE = "user_code"
 IN_DOUBT = Text(
     "hint_look_up", "Whether the document arrived is not known: look it up before sending again."
@@ -108,6 +116,71 @@ class Asked:
     """
 
     default: Call
+
+
+def operation_of(call: Call, within: Operation, *, service: str, origin: str) -> Operation:
+    """Return the operation for a call that a user has written.
+
+    Args:
+        call: The call that the user has written.
+        within: The operation that the call is part of. If this operation has a name, errors use it.
+        service: Name of the service, to put into the error.
+        origin: Scheme, host and port of the API; a URL that starts with them is allowed.
+
+    Raises:
+        ConfigurationError: Method or path cannot be used, or the call has both ``json`` and
+            ``content``.
+    """
+    method, path = str(call.method).upper(), str(call.path)
+    if path.startswith(f"{origin}/"):
+        path = path.removeprefix(origin)
+    problem = None
+    if method not in _METHODS:
+        problem = f"method must be one of {', '.join(_METHODS)}"
+    elif not API_PATH.fullmatch(path):
+        problem = (
+            "path must be of this API, such as '/a/b', without '.' or '..'; quote() an id in it"
+        )
+    elif call.json is not None and call.content is not None:
+        problem = "give json= or content=, not both"
+    if problem is not None:
+        message = f"Call: {problem}"
+        raise ConfigurationError(message, service=service)
+    safe = method == "GET" if call.safe is None else call.safe
+    return evolve(
+        within,
+        name=within.name or f"{method} {path.partition('?')[0][:200]}",
+        method=method,
+        path=path,
+        query={},
+        rename={},
+        safe=within.safe or safe is True,
+        may_be_empty=True,
+    )
+
+
+def url_with(url: str, query: Mapping[str, Any]) -> str:
+    """Return a URL with query parameters; None is left out, and a list repeats its parameter."""
+    pairs: list[tuple[str, str]] = []
+    for name, value in query.items():
+        values = cast("list[Any]", value) if isinstance(value, (list, tuple)) else [value]
+        pairs += [(str(name), query_text(one)) for one in values if one is not None]
+    if not pairs:
+        return url
+    return f"{url}{'&' if '?' in url else '?'}{urlencode(pairs, quote_via=quote)}"
+
+
+def check_headers(headers: Mapping[str, str], *, service: str) -> None:
+    """Check a user's header fields.
+
+    Raises:
+        ConfigurationError: A field is invalid, or only the client may set it.
+    """
+    for name, value in headers.items():
+        if not _FIELD.fullmatch(name) or name.lower() in _OURS:
+            message = f"Call: the header {str(name)[:80]!r} cannot be set"
+            raise ConfigurationError(message, service=service)
+        check_header_text(value, f"Call: the header {name}", service=service)
 
 
 class FunctionRun:
@@ -209,7 +282,10 @@ class FunctionRun:
         # address of the look-up is gone.
         absent = (404,) if self._operation.called == "inbox.find" else (404, 410)
         self._clean = self._clean and isinstance(error, NotFoundError) and error.status in absent
-        answer = error if isinstance(error, ServiceError) and _is_answer(error) else None
+        answer = None
+        # The error of a token request is no answer to the call itself.
+        if isinstance(error, ServiceError) and error.operation not in TOKEN_CALLS and error.status:
+            answer = error
         # An answer proves that the request was sent. Without an answer, the request may have been
         # sent, unless the error says that the call was not applied.
         left = answer is not None or not isinstance(error, ServiceError) or error.applied is None
@@ -322,9 +398,3 @@ class FunctionRun:
             else:
                 ending.add_note(f"{self._operation.label} {what}")
         raise ending
-
-
-def _is_answer(error: ServiceError) -> bool:
-    """Return True for an answer to the call itself, not to the token request before it."""
-    own = error.operation is None and error.status is not None
-    return own and not isinstance(error, StoreError)

@@ -6,13 +6,11 @@ import os
 import socket
 import ssl
 import zlib
-from collections.abc import AsyncIterable, Callable, Iterable
-from typing import Any
+from collections.abc import AsyncIterable, Iterable, Mapping
 
 import httpx
-from attrs import define
+from attrs import frozen
 
-from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
 from _client_kit._errors import (
     OutcomeUnknownError,
@@ -21,12 +19,8 @@ from _client_kit._errors import (
     UnavailableError,
     UnreachableError,
 )
-from _client_kit._files import unchecked
-from _client_kit._response import Token
 from _client_kit._text import Text
 from _client_kit._tls import proxy_variable
-
-_Pieces = Iterable[bytes] | AsyncIterable[bytes]
 
 # httpx raises these before a byte of the request can have reached the service.
 _NOT_SENT = (
@@ -61,48 +55,18 @@ BROKEN = (httpx.HTTPError, httpx.StreamError, OSError, zlib.error, TooLargeError
 """The exceptions that :func:`transport_failure` translates."""
 
 
-@define(eq=False, repr=False)
+@frozen(eq=False, repr=False)
 class PreparedRequest:
-    """A request that can be built any number of times, for retries.
+    """A request that can be sent any number of times, for retries; its token comes later.
 
     Its ``repr`` shows no content: error trackers show local variables by their ``repr``, and the
     body of a login holds a password.
-
-    Attributes:
-        check: Function that is called before the request is sent, and before each piece of a file
-            in its body. It raises an exception to stop the request.
     """
 
-    _method: str
+    operation: Operation
     url: str
-    _headers: httpx.Headers
-    _content: bytes | _Pieces | None
-    check: Callable[[], object] = unchecked
-
-    @property
-    def streamed(self) -> Any:
-        """The body if it is sent piece by piece, else None."""
-        return None if isinstance(self._content, bytes) else self._content
-
-    def build(
-        self, token: Token | None, limit: Deadline, streamed: _Pieces | None = None
-    ) -> httpx.Request:
-        """Return a new httpx request, with ``streamed`` as its body if it is given.
-
-        An injected httpx client must not build the request: this client would add its default
-        headers, query parameters and cookies. The token is revealed here only, so that no caller
-        has a local variable with the plain token.
-        """
-        headers = httpx.Headers(self._headers)
-        if token is not None:
-            headers["Authorization"] = f"Bearer {token.value.reveal()}"
-        return httpx.Request(
-            self._method,
-            self.url,
-            headers=headers,
-            content=self._content if streamed is None else streamed,
-            extensions={"timeout": limit.timeouts()},
-        )
+    headers: Mapping[str, str]
+    content: bytes | Iterable[bytes] | AsyncIterable[bytes] | None = None
 
 
 def transport_failure(

@@ -152,7 +152,7 @@ def _unreadable(
     """
     if answer.is_web_page:
         message, hint = web_page(call, service, answer.describe()), WEB_PAGE_HINT
-    return ProtocolError(message, service=service, hint=hint, **answer.facts)
+    return ProtocolError(message, service=service, hint=hint, operation=call, **answer.facts)
 
 
 @frozen

@@ -11,7 +11,7 @@ import weakref
 from typing import Any, TypeVar
 
 from _client_kit import _clock
-from _client_kit._errors import CredentialsError, ServiceError
+from _client_kit._errors import CredentialsError
 from _client_kit._response import Token
 
 _F = TypeVar("_F")
@@ -32,9 +32,6 @@ class TokenCache:
         self._token: Token | None = None
         self._renew_at = 0.0
         self._rejection: CredentialsError | None = None
-        self._failure: ServiceError | None = None
-        self.failures = 0
-        """Number of times that all attempts to get a token failed."""
         self._flights: dict[type[Any], Any] = {}
         _living.add(self)
 
@@ -75,24 +72,6 @@ class TokenCache:
         """Store that the service refused the credential. This cannot be undone."""
         with self._lock:
             self._rejection = error.copy()
-
-    def fail(self, error: ServiceError) -> None:
-        """Store the error after the last attempt to get a token, for the calls that wait."""
-        with self._lock:
-            self._failure = error.copy()
-            self.failures += 1
-
-    def share_failure(self, known: int) -> None:
-        """Raise the error that :meth:`fail` has stored while this call waited, if there is one.
-
-        Without this, each waiting call would repeat all attempts to get a token.
-
-        Args:
-            known: The value of ``failures`` before the wait.
-        """
-        with self._lock:
-            if self._failure is not None and self.failures > known:
-                raise self._failure.copy()
 
 
 _living: weakref.WeakSet[TokenCache] = weakref.WeakSet()

@@ -22,8 +22,7 @@ from _client_kit._errors import (
     UnavailableError,
     UnreachableError,
 )
-from _client_kit._operations import Call, FunctionRun
-from _client_kit._raw_request import operation_of, url_of
+from _client_kit._operations import Call, FunctionRun, operation_of
 
 Script = Generator[Any, Any, Any]
 
@@ -58,7 +57,7 @@ def play(function: Callable[[Any], Any], *answers: Any, operation: Operation = S
     for answer in answers:
         assert call is not None, "it makes fewer calls than there are answers"
         step = operation_of(call, own, service="test", origin="https://api.test")
-        run.permit(step, url_of(call, step, BASE, "https://api.test"))
+        run.permit(step, f"{BASE if call.path.startswith('/') else 'https://api.test'}{step.path}")
         failed = isinstance(answer, BaseException)
         call = run.failed(answer) if failed else run.answered(answer)
     assert call is None, "it makes more calls than there are answers"

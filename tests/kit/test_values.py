@@ -17,6 +17,7 @@ import pytest
 from _client_kit import _errors
 from _client_kit._atomic import atomic_file
 from _client_kit._clock import Deadline
+from _client_kit._contract import Operation
 from _client_kit._errors import CredentialsError, ProtocolError, ServiceError
 from _client_kit._redaction import sanitise
 from _client_kit._request import PreparedRequest
@@ -90,7 +91,7 @@ def test_secret_is_copied_as_itself() -> None:
 
 def test_tokens_and_requests_show_nothing() -> None:
     """What carries a token or a password through the library masks it."""
-    request = PreparedRequest("POST", "/login", httpx.Headers(), CANARY.encode())
+    request = PreparedRequest(Operation("login", "POST", "/login"), "/login", {}, CANARY.encode())
     answer = ApiResponse(200, {"set-cookie": CANARY}, CANARY.encode())
     assert CANARY not in repr([Token(Secret(CANARY), 1.0), request, answer])
 

@@ -47,7 +47,7 @@ def operation(name: str, method: str, path: str, **options: Any) -> Operation:
     )
 
 
-TOKEN_CALL = operation("token", "POST", "/token")
+TOKEN_CALL = operation("token.get", "POST", "/token")
 READ = operation("things.get", "GET", "/things/{thing_id}", query={"since": "from", "word": "q"})
 WRITE = operation("things.create", "POST", "/things")
 

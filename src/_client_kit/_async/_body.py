@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from binascii import b2a_base64
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Sequence
 
 from _client_kit import _runtime_async as runtime
 from _client_kit._errors import OutcomeUnknownError
-from _client_kit._files import FileSource, JsonTemplate, os_reason, unchecked
+from _client_kit._files import BodyPart, FileSource, os_reason
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 
@@ -21,20 +21,13 @@ class AsyncJsonBody:
     It can be iterated any number of times, and holds one piece in memory at a time.
     """
 
-    def __init__(
-        self,
-        template: JsonTemplate,
-        *,
-        service: str,
-        check: Callable[[], object] = unchecked,
-    ) -> None:
-        self._template = template
+    def __init__(self, parts: Sequence[BodyPart], *, service: str) -> None:
+        self._parts = parts
         self._service = service
-        self._check = check
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
         pending = b""  # text before a file is sent with the first piece of the file
-        for part in self._template.parts:
+        for part in self._parts:
             if isinstance(part, bytes):
                 pending += part
                 continue
@@ -50,7 +43,6 @@ class AsyncJsonBody:
         try:
             with source.open() as file:
                 while left > 0:
-                    self._check()
                     size = min(READ_SIZE, left)
                     chunk = b""
                     while len(chunk) < size:  # a short piece would end in base64 padding

@@ -4,11 +4,11 @@
 from __future__ import annotations
 
 from binascii import b2a_base64
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator, Sequence
 
 from _client_kit import _runtime_sync as runtime
 from _client_kit._errors import OutcomeUnknownError
-from _client_kit._files import FileSource, JsonTemplate, os_reason, unchecked
+from _client_kit._files import BodyPart, FileSource, os_reason
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 
@@ -22,20 +22,13 @@ class JsonBody:
     It can be iterated any number of times, and holds one piece in memory at a time.
     """
 
-    def __init__(
-        self,
-        template: JsonTemplate,
-        *,
-        service: str,
-        check: Callable[[], object] = unchecked,
-    ) -> None:
-        self._template = template
+    def __init__(self, parts: Sequence[BodyPart], *, service: str) -> None:
+        self._parts = parts
         self._service = service
-        self._check = check
 
     def __iter__(self) -> Iterator[bytes]:
         pending = b""  # text before a file is sent with the first piece of the file
-        for part in self._template.parts:
+        for part in self._parts:
             if isinstance(part, bytes):
                 pending += part
                 continue
@@ -51,7 +44,6 @@ class JsonBody:
         try:
             with source.open() as file:
                 while left > 0:
-                    self._check()
                     size = min(READ_SIZE, left)
                     chunk = b""
                     while len(chunk) < size:  # a short piece would end in base64 padding

@@ -224,7 +224,7 @@ async def test_an_interrupt_loses_the_frames_below(
     assert caught.value is fault
     assert leads_to(fault) == []
     names = [frame.f_code.co_name for frame, _ in traceback.walk_tb(fault.__traceback__)]
-    assert names[-1] == "translated"
+    assert names[-1] == "repeat"
 
 
 async def test_a_bug_in_a_call_shows_its_lines_and_values() -> None:
@@ -232,7 +232,7 @@ async def test_a_bug_in_a_call_shows_its_lines_and_values() -> None:
     with pytest.raises(TypeError) as caught:
         await calls_to(Service()).call(WRITE, json={"when": object()})
     told = shown(caught.value)
-    assert "json_template(json)" in told
+    assert "json_parts(sends)" in told
     assert "object cannot be written as JSON" in told
     assert "operation = Operation(" in told
 

@@ -6,24 +6,23 @@ from __future__ import annotations
 import io
 import json
 from base64 import b64decode
-from collections.abc import Callable
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, BinaryIO, cast
 
 import pytest
-from attrs import evolve
 from hypothesis import given
 from hypothesis import strategies as st
 
 from _client_kit._errors import OutcomeUnknownError
-from _client_kit._files import Base64, FileSource, JsonTemplate, json_template, unchecked
+from _client_kit._files import Base64, BodyPart, FileSource, json_parts, size_of
 from _client_kit._sync import _body
 from _client_kit._sync._body import JsonBody
 
 
-def sent(template: JsonTemplate, check: Callable[[], object] = unchecked) -> bytes:
+def sent(parts: Sequence[BodyPart]) -> bytes:
     """The whole body, in the pieces it travels in put together."""
-    body = JsonBody(template, service="bridge", check=check)
+    body = JsonBody(parts, service="bridge")
     pieces = [piece for piece in body]
     again = [piece for piece in body]
     assert again == pieces  # it can be sent any number of times
@@ -63,9 +62,9 @@ def test_sizes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, size: int, kind:
         "trickle": lambda: Trickle(content),
     }
     source = FileSource.of(makers[kind]())
-    template = json_template({"a": "x", "files": [Base64(source), Base64(source)], "z": None})
-    body = sent(template)
-    assert len(body) == template.size
+    parts = json_parts({"a": "x", "files": [Base64(source), Base64(source)], "z": None})
+    body = sent(parts)
+    assert len(body) == size_of(parts)
     value = json.loads(body)
     assert [b64decode(text, validate=True) for text in value["files"]] == [content] * 2
     assert (value["a"], value["z"]) == ("x", None)
@@ -75,8 +74,8 @@ def test_open_file_is_read_from_where_it_stood() -> None:
     """What was read before is not sent, and the file is left open."""
     file = io.BytesIO(b"head and rest")
     file.seek(9)
-    template = json_template([Base64(FileSource.of(file))])
-    assert b64decode(json.loads(sent(template))[0]) == b"rest"
+    parts = json_parts([Base64(FileSource.of(file))])
+    assert b64decode(json.loads(sent(parts))[0]) == b"rest"
     assert not file.closed
 
 
@@ -97,38 +96,13 @@ def test_what_a_source_opens_is_a_source_again() -> None:
     assert not file.closed
 
 
-@pytest.mark.parametrize("kind", ["bytes", "path", "file"])
-def test_a_check_comes_before_each_piece(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
-) -> None:
-    """Wherever the bytes come from: as often as pieces are read, and it can stop the body."""
-    monkeypatch.setattr(_body, "READ_SIZE", 3)
-    path = tmp_path / "x"
-    path.write_bytes(b"x" * 7)
-    content: Any = {"bytes": b"x" * 7, "path": path, "file": io.BytesIO(b"x" * 7)}[kind]
-    checks: list[int] = []
-
-    def check() -> None:
-        checks.append(1)
-        if len(checks) > 8:
-            raise LookupError
-
-    template = json_template([Base64(content)])
-    sent(template, check)
-    assert len(checks) == 6  # three pieces, sent twice
-    with pytest.raises(LookupError):
-        sent(template, check)
-    assert len(checks) == 9  # two pieces, and the third was not read
-    assert evolve(FileSource.of(content), check=check) == FileSource.of(content)
-
-
 def test_pieces_stay_small(tmp_path: Path) -> None:
     """A large file is never in memory as a whole."""
     path = tmp_path / "x"
     path.write_bytes(b"x" * 1_000_000)
-    template = json_template([Base64(FileSource.of(path))])
+    parts = json_parts([Base64(FileSource.of(path))])
     largest = 0
-    for piece in JsonBody(template, service="bridge"):
+    for piece in JsonBody(parts, service="bridge"):
         largest = max(largest, len(piece))
     assert largest <= _body.READ_SIZE // 3 * 4 + 10
 
@@ -137,26 +111,26 @@ def test_file_that_shrinks(tmp_path: Path) -> None:
     """A file cut short after its length was announced is an error, not a shorter upload."""
     path = tmp_path / "x"
     path.write_bytes(b"x" * 10)
-    template = json_template([Base64(FileSource.of(path))])
+    parts = json_parts([Base64(FileSource.of(path))])
     path.write_bytes(b"x" * 5)
     with pytest.raises(OutcomeUnknownError, match="became shorter"):
-        sent(template)
+        sent(parts)
 
 
 def test_file_that_grows(tmp_path: Path) -> None:
     """A file written to meanwhile is sent as long as was announced."""
     path = tmp_path / "x"
     path.write_bytes(b"x" * 10)
-    template = json_template([Base64(FileSource.of(path))])
+    parts = json_parts([Base64(FileSource.of(path))])
     path.write_bytes(b"x" * 50)
-    assert b64decode(json.loads(sent(template))[0]) == b"x" * 10
+    assert b64decode(json.loads(sent(parts))[0]) == b"x" * 10
 
 
 def test_file_that_breaks_in_the_middle() -> None:
     """What was sent of it may have arrived, and the reason is the disk's."""
-    template = json_template([Base64(FileSource.of(Broken(b"x" * 10)))])
+    parts = json_parts([Base64(FileSource.of(Broken(b"x" * 10)))])
     with pytest.raises(OutcomeUnknownError, match="Input/output error") as caught:
-        sent(template)
+        sent(parts)
     assert not caught.value.retryable
 
 
@@ -164,13 +138,13 @@ def test_file_that_vanishes(tmp_path: Path) -> None:
     """A file that cannot be opened or read any more is our error, and says why."""
     path = tmp_path / "x"
     path.write_bytes(b"x" * 10)
-    template = json_template([Base64(FileSource.of(path))])
+    parts = json_parts([Base64(FileSource.of(path))])
     path.unlink()
     with pytest.raises(OutcomeUnknownError, match="No such file"):
-        sent(template)
+        sent(parts)
     (tmp_path / "x").mkdir()
     with pytest.raises(OutcomeUnknownError, match="Is a directory"):
-        sent(template)
+        sent(parts)
 
 
 @pytest.mark.parametrize("content", [7, None, object(), io.StringIO("text"), ["x"]])
@@ -193,12 +167,12 @@ def test_any_texts_and_files(texts: dict[str, Any], files: list[bytes]) -> None:
         },
         *[Base64(FileSource.of(file)) for file in files],
     ]
-    template = json_template(value)
+    parts = json_parts(value)
     whole = b"".join(
         b"!" * part.encoded_size if isinstance(part, Base64) else cast("bytes", part)
-        for part in template.parts
+        for part in parts
     )
-    assert len(whole) == template.size
+    assert len(whole) == size_of(parts)
     found = json.loads(whole)
     assert len(found) == 1 + len(files)
     assert set(found[0]) == set(texts)
@@ -207,4 +181,4 @@ def test_any_texts_and_files(texts: dict[str, Any], files: list[bytes]) -> None:
 def test_nothing_else_is_written() -> None:
     """A value JSON does not know is refused, beside a file too."""
     with pytest.raises(TypeError, match="set cannot be written"):
-        json_template([Base64(FileSource.of(b"x")), {1}])
+        json_parts([Base64(FileSource.of(b"x")), {1}])

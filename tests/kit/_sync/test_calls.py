@@ -3,12 +3,15 @@
 
 from __future__ import annotations
 
+import io
 import time
 from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import httpx
 import pytest
+from attrs import evolve
 
 from _client_kit import _clock
 from _client_kit import _runtime_sync as runtime
@@ -24,8 +27,9 @@ from _client_kit._errors import (
     UnavailableError,
     UnreachableError,
 )
-from _client_kit._files import Base64
+from _client_kit._files import Base64, FileSource
 from _client_kit._retry import RetryPolicy
+from _client_kit._sync import _body
 from _client_kit._sync._calls import Calls
 from _client_kit._tokens import TokenCaches
 from support.kit_service import (
@@ -108,6 +112,35 @@ def test_streamed_body_has_its_length() -> None:
     assert "transfer-encoding" not in request.headers
 
 
+@pytest.mark.parametrize("kind", ["bytes", "path", "file"])
+def test_a_check_comes_before_each_piece(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    """Wherever the bytes come from; it can stop the body, and a read is not checked."""
+    monkeypatch.setattr(_body, "READ_SIZE", 3)
+    path = tmp_path / "x"
+    path.write_bytes(b"x" * 7)
+    content: Any = {"bytes": b"x" * 7, "path": path, "file": io.BytesIO(b"x" * 7)}[kind]
+    checks: list[int] = []
+
+    def check() -> None:
+        checks.append(1)
+        if len(checks) > 8:
+            raise LookupError
+
+    service = Service()
+    calls = calls_to(service)
+    source = FileSource.of(content)
+    calls.call(WRITE, json=[Base64(source)], check=check)
+    assert len(checks) == 5  # the request, three pieces, the end of the JSON
+    with pytest.raises(LookupError):
+        calls.call(WRITE, json=[Base64(source)], check=check)
+    assert len(checks) == 9
+    assert len(service.requests) == 1
+    calls.call(READ, path=THING, check=check)
+    assert evolve(source, check=check) == source
+
+
 def test_renewal_after_401_repeats_a_streamed_body() -> None:
     """A 401 is answered by one fresh token and the same body from its start."""
     service = Service(reply(401))
@@ -158,30 +191,6 @@ def test_one_token_request_for_many(good: bool) -> None:
         assert {type(outcome) for outcome in outcomes} == {CredentialsError}
         assert len(set(map(id, outcomes))) == 32  # each its own exception object
         assert service.requests == []
-
-
-def test_failed_token_request_is_shared(clock: Clock) -> None:
-    """When the token service is down, those who waited do not each ask it again; later ones do."""
-    service = Service()
-    service.token_script = [reply(503) for _ in range(4)]
-    calls = calls_to(service)
-    started: list[int] = []
-
-    def until_all_wait() -> None:
-        while len(started) < 8:
-            time.sleep(0.001)
-        time.sleep(0.05)
-
-    service.before_token = until_all_wait
-
-    def call(number: int) -> object:
-        started.append(number)
-        return calls.call(READ, path=THING)[0]
-
-    outcomes = together_sync(8, call)
-    assert {type(outcome) for outcome in outcomes} == {UnavailableError}
-    assert len(service.token_requests) == RETRIED
-    assert call(8) == {"ok": True}
 
 
 def test_rejection_is_final() -> None:

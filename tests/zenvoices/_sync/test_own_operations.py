@@ -332,7 +332,7 @@ def test_lease_is_checked_before_each_unsafe_call_and_piece() -> None:
     client = client_of(Service({}, {}, {"id": 1}), {"inbox.upload": upload})
     client.inbox.upload(upload_, company_id=3)
     assert seen == [0, 1]
-    assert len(checks) == 3  # before the call, and before its piece
+    assert len(checks) == 4  # before the call, and before each of its pieces
 
 
 def test_size_limit_counts_for_each_call() -> None:
