@@ -119,12 +119,8 @@ async def settle_one(
             "settle_state",
             "the document {0!r} is {1}, not uncertain, failed or refused",
             *(document_id, say(stored.state)),
-            hint=Text(
-                "hint_settle_state",
-                "It needs no decision. To send it all the same, run banqup-zenvoices resend {0} "
-                "(in Python: resend([{0!r}])).",
-                document_id,
-            ),
+            hint="It needs no decision. To send it all the same, run banqup-zenvoices resend {0} "
+            "(in Python: resend([{0!r}])).",
         )
     decided = transitions.DecidedByPerson(delivered)
     new = deliveries.transition(stored, decided, context.clock())

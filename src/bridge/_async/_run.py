@@ -142,7 +142,12 @@ class AsyncRun:
             try:
                 event = await self._recovery.event(delivery)
             except ServiceError as error:
-                self._refused_look_up(delivery, error)
+                if faults.blame_of(error) is faults.Blame.RUN:
+                    raise
+                self._recorder.report_function(error)
+                reason = Text("no_look_up", "a look-up could not be made: {0}", error.message)
+                self._report.note(reason)
+                self._report.line(delivery)
                 failed += 1
                 continue
             failed = 0
@@ -161,19 +166,6 @@ class AsyncRun:
         last = self._session.head.looked_up.get(state, "")
         found = [delivery async for delivery in self._session.all(state)]
         return sorted(found, key=lambda one: (one.document_id <= last, one.document_id))
-
-    def _refused_look_up(self, delivery: Delivery, error: ServiceError) -> None:
-        """Note a failed look-up and leave its delivery unchanged.
-
-        Raises:
-            ServiceError: All other look-ups would fail too.
-        """
-        if faults.blame_of(error) is faults.Blame.RUN:
-            raise error
-        self._recorder.report_function(error)
-        failed = Text("no_look_up", "a look-up could not be made: {0}", error.message)
-        self._report.note(failed)
-        self._report.line(delivery)
 
     def _found_out(self, delivery: Delivery, event: transitions.Event | None) -> Delivery:
         new = delivery if event is None else self._recorder.transition(delivery, event)

@@ -240,16 +240,10 @@ def too_many_unrecorded(most: int) -> ConfigurationError:
 
 def no_files_at_all() -> ConfigurationError:
     """Return the error for a space whose documents have shown no file to download for a day."""
-    return ConfigurationError(
-        Text(
-            "no_files",
-            "for a day no document of this space has shown a file, or an address to fetch one from",
-        ),
-        service="banqup",
-        hint=Text(
-            "hint_no_files",
-            "The names in Banqup's answers may differ from what this library assumes: see the "
-            "contract= argument of BanqupClient, and verify(deep=True), or banqup-zenvoices "
-            "verify --deep.",
-        ),
+    return setting_error(
+        "no_files",
+        "for a day no document of this space has shown a file, or an address to fetch one from",
+        hint="The names in Banqup's answers may differ from what this library assumes: see the "
+        "contract= argument of BanqupClient, and verify(deep=True), or banqup-zenvoices verify "
+        "--deep.",
     )

@@ -279,7 +279,10 @@ class Sending:
         if isinstance(event, transitions.Arrived):
             self._arrived(delivery, uploaded=uploaded)
         elif isinstance(event, transitions.InDoubt):
-            self._doubt(delivery, error)
+            self.doubts.append(delivery)
+            self._doubts_in_a_row += 1
+            if self._doubts_in_a_row >= DOUBTS_IN_A_ROW:
+                self._stop_in_doubt(error)
         elif isinstance(event, transitions.Held) and isinstance(error, ServiceError):
             self._hold(outcome, delivery, error)
         elif isinstance(event, transitions.Refused):
@@ -303,14 +306,8 @@ class Sending:
             return transitions.Held(error.message, suspect=False)
         if isinstance(error, FileNotReadyError):
             return transitions.NotReady(error.message)
-        if faults.asks_again(error):
-            try:
-                moved = self._ask_again(error)
-            except ServiceError as failure:
-                self.fault = self.fault or failure
-                return transitions.NotSent(error.message)
-            if moved:
-                return transitions.NotSent(error.message)
+        if faults.asks_again(error) and not self._is_alone(error):
+            return transitions.NotSent(error.message)
         blame = faults.blame_of(error)
         if blame is faults.Blame.RUN:
             self.fault = self.fault or error
@@ -321,25 +318,25 @@ class Sending:
             self.refusals.passes(outcome.operation)
         return transitions.Refused(error.message, final=faults.is_final(error))
 
-    def _ask_again(self, error: ServiceError) -> bool:
+    def _is_alone(self, error: ServiceError) -> bool:
         """Make one read-only call to see whether the service refuses every call.
 
         Returns:
-            For Zenvoices the call looks the company up: True if it has a new number, under which
-            later documents of this run and the next run are sent. For Banqup the call lists one
-            document: always False.
-
-        Raises:
-            ServiceError: This call fails too.
+            False if this call fails too, which ends the run. For Zenvoices the call looks the
+            company up: also False if it has a new number, under which later documents of this run
+            and the next run are sent. For Banqup the call lists one document.
         """
-        if error.service == "zenvoices":
-            before = self._checks.company_id
-            self._ask_company()
-            return self._checks.company_id != before
-        listing = self._context.banqup.documents.list(self._context.space_id, page_size=1)
-        for _ in listing.pages():
-            break
-        return False
+        before = self._checks.company_id
+        try:
+            if error.service == "zenvoices":
+                self._ask_company()
+            else:
+                documents, space_id = self._context.banqup.documents, self._context.space_id
+                next(documents.list(space_id, page_size=1).pages())
+        except ServiceError as failure:
+            self.fault = self.fault or failure
+            return False
+        return self._checks.company_id == before
 
     def can_read_one(self) -> bool:
         """Return True if a document that Banqup lists now can be read by itself.
@@ -416,12 +413,6 @@ class Sending:
             self._hold(outcome, delivery, error)
         if self.fault is None:
             self._recorder.advance(delivery, transitions.Unread())
-
-    def _doubt(self, delivery: Delivery, error: Exception | None) -> None:
-        self.doubts.append(delivery)
-        self._doubts_in_a_row += 1
-        if self._doubts_in_a_row >= DOUBTS_IN_A_ROW:
-            self._stop_in_doubt(error)
 
     def _stop_in_doubt(self, error: Exception | None) -> None:
         message = Text("uploads_in_doubt", "several uploads ended without a clear answer")

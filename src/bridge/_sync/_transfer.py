@@ -95,11 +95,7 @@ class Transfer:
         return evolve(result, passed=frozenset(passed))
 
     def _prepare(
-        self,
-        candidate: Candidate,
-        look_first: bool,
-        spools: list[Spool],
-        passed: set[str],
+        self, candidate: Candidate, look_first: bool, spools: list[Spool], passed: set[str]
     ) -> Prepared | Outcome:
         document, delivery = candidate.document, candidate.delivery
         external_id = deliveries.external_id_of(
@@ -136,13 +132,8 @@ class Transfer:
         passed.add(faults.MAPPER)
         if not isinstance(mapped, InboxUpload):
             return Outcome(candidate, mapped)
-        return Prepared(
-            candidate,
-            mapped,
-            tuple(spools),
-            external_id,
-            calling.sent_details(mapped, files),
-        )
+        sent = calling.sent_details(mapped, files)
+        return Prepared(candidate, mapped, tuple(spools), external_id, sent)
 
     def _fetch(self, file: DocumentFile, spool: Spool) -> SourceFile:
         """Download one file into the spool."""
