@@ -69,7 +69,8 @@ class AsyncChecks:
             spaces = await self._banqup.spaces.list()
         except ServiceError as error:
             return _first_failure(error, "spaces.list", ("banqup login", "banqup space"), url)
-        space = next((one for one in spaces if _same(one.id, self._space_id)), None)
+        wanted = self._space_id.casefold()
+        space = next((one for one in spaces if one.id.casefold() == wanted), None)
         if space is None:
             return {"banqup login": url, "banqup space": self._unseen(spaces)}
         documents: str | ServiceError = ""
@@ -165,10 +166,6 @@ class AsyncChecks:
             )
 
 
-def _same(one: str, other: str) -> bool:
-    return one.casefold() == other.casefold()
-
-
 def _first_failure(
     error: ServiceError, operation: str, rows: tuple[str, str], detail: str
 ) -> dict[str, str | ServiceError]:
@@ -185,17 +182,12 @@ def _first_failure(
     # show whether the login is right.
     if error.code == USER_CODE:
         return {call: error}
-    return {login: detail, call: error} if _logged_in(error, operation) else {login: error}
-
-
-def _logged_in(error: ServiceError, operation: str) -> bool:
-    """Return True if the error of a service's first call proves that the login succeeded.
-
-    The service itself must have answered the call, not the login page of a network.
-    """
-    if error.operation != operation or error.status is None:
-        return False
-    return error.kind != "credentials" and error.code not in ("web_page", "redirected")
+    # The login succeeded if the service itself answered the call, not the login page of a network.
+    answered = error.operation == operation and error.status is not None
+    elsewhere = error.code in ("web_page", "redirected")
+    if answered and not elsewhere and error.kind != "credentials":
+        return {login: detail, call: error}
+    return {login: error}
 
 
 async def list_both(

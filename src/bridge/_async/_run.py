@@ -295,14 +295,13 @@ class AsyncRun:
     ) -> None:
         """Put a document that Banqup showed into a batch to send, or record why it is not sent."""
         delivery = stored or deliveries.first_seen(document_id, document.folder, label_of(document))
+        self._report.seen[document_id] = delivery.state
         activated_at = self._session.head.activated_at
         if stored is None and missed_by_activation(document.created_at, activated_at):
             reason = Text("listed_late", "was there before activation, but not listed then")
             old = transitions.Skipped(reason)
-            self._report.seen[document_id] = delivery.state
             self._recorder.record(None, self._recorder.transition(delivery, old))
             return
-        self._report.seen[document_id] = delivery.state
         if delivery.state != "waiting" and delivery.cause is not WaitReason.GONE:
             sent = delivery.state in ("delivered", "confirmed")
             if sent and delivery.files not in (None, files_digest(document)):

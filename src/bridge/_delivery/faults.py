@@ -97,9 +97,8 @@ def reason_of(error: Exception | None) -> str:
 
 def is_final(error: Exception) -> bool:
     """Return True if no further attempt can succeed: the file is too large or infected."""
-    if isinstance(error, RejectedError) and error.code == "too_large":
-        return True
-    return isinstance(error, FileRefusedError)
+    too_large = isinstance(error, RejectedError) and error.code == "too_large"
+    return too_large or isinstance(error, FileRefusedError)
 
 
 def in_doubt(error: Exception, *, began: bool) -> bool:

@@ -252,7 +252,15 @@ class Sending:
             ServiceError: Other documents cannot be read either.
         """
         candidate = Candidate(Document(), delivery, delivery)
-        self.take(Outcome(candidate, None, error, faults.DOCUMENT))
+        outcome = Outcome(candidate, None, error, faults.DOCUMENT)
+        if not delivery.waits_for_rule:
+            self.take(outcome)
+        else:  # it was not to be sent, so do not charge it
+            self._recorder.report_function(error)
+            if isinstance(self._judge(outcome), transitions.Held):
+                self._hold(outcome, delivery, error)
+            if self.fault is None:
+                self._recorder.advance(delivery, transitions.Unread())
         if self.fault is not None:
             raise self.fault
 
@@ -270,9 +278,6 @@ class Sending:
             event = self._judge(outcome)
         self.without_file = self.without_file or isinstance(error, FileNotReadyError)
         self._recorder.report_function(error)
-        if candidate.delivery.waits_for_rule:
-            self._postpone(outcome, event)
-            return
         uploaded = candidate.delivery.state == "sending"
         delivery = self._recorder.transition(candidate.delivery, event)
         self._recorder.record(candidate.stored, delivery, outcome.sent)
@@ -405,14 +410,6 @@ class Sending:
                 "doubt after a crash will be held for a person",
             )
             self._report.note(note)
-
-    def _postpone(self, outcome: Outcome, event: transitions.Event) -> None:
-        """Postpone a document that could not be read; it was not to be sent: do not charge it."""
-        delivery, error = outcome.candidate.delivery, outcome.error
-        if isinstance(event, transitions.Held) and isinstance(error, ServiceError):
-            self._hold(outcome, delivery, error)
-        if self.fault is None:
-            self._recorder.advance(delivery, transitions.Unread())
 
     def _stop_in_doubt(self, error: Exception | None) -> None:
         message = Text("uploads_in_doubt", "several uploads ended without a clear answer")

@@ -47,11 +47,6 @@ class Prepared:
     sent: dict[str, Any] = field(repr=False)
     passed: frozenset[str] = frozenset()
 
-    def discard(self) -> None:
-        """Delete the downloaded files."""
-        for spool in self.spools:
-            spool.close()
-
 
 @define(eq=False)
 class Transfer:
@@ -208,7 +203,8 @@ class Transfer:
             passed = frozenset({faults.UPLOAD, faults.FUNCTION})
             return Outcome(candidate, event, passed=passed, sent=prepared.sent)
         finally:
-            prepared.discard()
+            for spool in prepared.spools:
+                spool.close()
         if not faults.in_doubt(failure, began=began):
             operation = faults.operation_of(failure, faults.UPLOAD)
             return Outcome(candidate, None, failure, operation, sent=prepared.sent)
