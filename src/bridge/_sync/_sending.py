@@ -216,7 +216,14 @@ class Sending:
 
     def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
         """Commit the intents; return the documents to upload, or no document if that failed."""
-        sending = [self._intend(item) for item in prepared]
+        sending: list[Prepared] = []
+        for item in prepared:
+            document, delivery = item.candidate.document, item.candidate.delivery
+            label = label_of(document, item.upload.subject)
+            event = transitions.Intended(item.external_id, self._checks.company_id, label)
+            intended = self._recorder.transition(delivery, event)
+            self._session.put(item.candidate.stored, intended)
+            sending.append(evolve(item, candidate=Candidate(document, intended, intended)))
         try:
             self._recorder.flush()
             if sending and self._session.remaining() <= self._context.zenvoices.deadline:
@@ -231,17 +238,6 @@ class Sending:
             queue.extend(item.candidate for item in prepared)
             return []
         return sending
-
-    def _intend(self, prepared: Prepared) -> Prepared:
-        candidate = prepared.candidate
-        event = transitions.Intended(
-            prepared.external_id,
-            self._checks.company_id,
-            label=label_of(candidate.document, prepared.upload.subject),
-        )
-        delivery = self._recorder.transition(candidate.delivery, event)
-        self._session.put(candidate.stored, delivery)
-        return evolve(prepared, candidate=Candidate(candidate.document, delivery, stored=delivery))
 
     # Results of workers
 
