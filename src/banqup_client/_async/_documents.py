@@ -203,7 +203,7 @@ class AsyncDocuments(AsyncCallGroup):
         document = decode(Document, object_in(payload, operation, answer))
         if document.id and document.id.lower() != document_id.lower():
             message = Text(
-                "wrong_document", "documents.get: the answer is another document than was asked for"
+                "wrong_answer", "{0}: the answer has another id than asked for", "documents.get"
             )
             raise ProtocolError(message, service="banqup", status=answer.status)
         return document

@@ -75,7 +75,7 @@ class AsyncFiles(AsyncCallGroup):
         del payload  # it holds the signed URL as a plain text
         if details.id and details.id.lower() != file_id.lower():
             message = Text(
-                "wrong_file", "files.details: the answer is another file than was asked for"
+                "wrong_answer", "{0}: the answer has another id than asked for", "files.details"
             )
             raise ProtocolError(message, service="banqup", status=answer.status)
         return details

@@ -55,8 +55,8 @@ def check_mapper(mapper: object, *, in_tasks: bool) -> None:
         raise argument_error("mapper", wanted, mapper, service="bridge", hint=hint)
     if is_coroutine_function(mapper) and not in_tasks:
         raise setting_error(
-            "mapper_is_coroutine",
-            "mapper is a coroutine function, which only AsyncConnection takes",
+            "mapper_coroutine",
+            "the mapper is a coroutine function, which only AsyncConnection takes",
         )
     check_parameters(mapper, 2, "mapper", hint, service="bridge")
 

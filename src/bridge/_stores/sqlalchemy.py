@@ -25,6 +25,7 @@ except ImportError as error:  # pragma: no cover - the test environment has the 
 
 from attrs import asdict
 
+from _client_kit._arguments import argument_error
 from _client_kit._errors import StoreError
 from _client_kit._text import Text
 from bridge._errors import setting_error, store_error
@@ -110,10 +111,11 @@ class SQLAlchemyCheckpoints(LeasedStore):
     def __init__(self, engine: sa.Engine) -> None:
         if not isinstance(engine, sa.Engine):  # pyright: ignore[reportUnnecessaryIsInstance]
             # Do not show the argument: a URL may contain a password.
-            raise setting_error(
-                "not_an_engine",
-                "SQLAlchemyCheckpoints takes a synchronous engine, not {0}",
-                type(engine).__name__,
+            raise argument_error(
+                "engine",
+                "a synchronous engine",
+                engine,
+                service="bridge",
                 hint="Make one with sqlalchemy.create_engine(url); AsyncConnection calls it in "
                 "threads.",
             )

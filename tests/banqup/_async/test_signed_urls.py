@@ -246,7 +246,7 @@ async def test_details_of_another_file_show_no_signed_url() -> None:
     client = AsyncBanqupClient(
         credentials(), base_url=API, transport=Scripted(lambda _: file_details(SIGNED, 3))
     )
-    with pytest.raises(ProtocolError, match="another file") as caught:
+    with pytest.raises(ProtocolError, match="another id") as caught:
         await client.files.details(SPACE, "other")
     assert SIGNATURE not in shown(caught.value)
 

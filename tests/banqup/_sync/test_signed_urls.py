@@ -245,7 +245,7 @@ def test_details_of_another_file_show_no_signed_url() -> None:
     client = BanqupClient(
         credentials(), base_url=API, transport=Scripted(lambda _: file_details(SIGNED, 3))
     )
-    with pytest.raises(ProtocolError, match="another file") as caught:
+    with pytest.raises(ProtocolError, match="another id") as caught:
         client.files.details(SPACE, "other")
     assert SIGNATURE not in shown(caught.value)
 
