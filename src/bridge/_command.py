@@ -566,8 +566,7 @@ def _pairs(options: Options) -> int:
     if options.json:
         print(json.dumps(pairs.to_dict()))
     else:
-        print(tell("pairs", len(pairs.proposed)))
-        print(tell("written", str(path)))
+        print(tell("pairs", len(pairs.proposed), str(path)))
     return OK
 
 
