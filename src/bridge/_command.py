@@ -254,9 +254,9 @@ class _Requests:
     def to_text(self) -> str:
         lines: list[str] = []
         for request in self.made:
-            code = "sent all the same" if request.reason else "sent by the next export"
-            text = tell(code if request.accepted else "not accepted", request.reason)
-            lines.append(f"{request.document_id}  {text}")
+            code = "sent by the next export" if request.accepted else "not accepted"
+            text = joined("; ", say(code), request.reason)
+            lines.append(f"{request.document_id}  {translate(text, language())}")
         return "\n".join(lines)
 
     def to_dict(self) -> list[dict[str, Any]]:

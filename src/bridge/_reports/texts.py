@@ -117,7 +117,6 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     # Outcomes of checks and of trials
     "ok": ("ok", "ok", "ok"),
     "FAILED": ("FAILED", "ÉCHEC", "MISLUKT"),
-    "trial failed": ("failed", "échec", "mislukt"),
     "not checked": ("not checked", "non vérifié", "niet gecontroleerd"),
     "sent": ("sent", "à transmettre", "af te leveren"),
     # Headings of columns and names of facts
@@ -240,10 +239,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "sent by the next export": ("sent by the next export",
         "sera envoyé par le prochain export",
         "wordt verzonden bij de volgende export"),
-    "sent all the same": ("sent all the same by the next export: {0}",
-        "sera envoyé par le prochain export ; à noter : {0}",
-        "wordt verzonden bij de volgende export; let op: {0}"),
-    "not accepted": ("not accepted: {0}", "ne sera pas envoyé à nouveau : {0}", "wordt niet opnieuw verzonden: {0}"),
+    "not accepted": ("not accepted", "ne sera pas envoyé à nouveau", "wordt niet opnieuw verzonden"),
     "progress": ("{0} ({1} of {2})", "{0} ({1} sur {2})", "{0} ({1} van {2})"),
     "to be sent": ("found", "à transmettre", "af te leveren"),
     "in English": ("{0}", "{0} (en anglais)", "{0} (in het Engels)"),
@@ -620,8 +616,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "proxy_status": ("le proxy a répondu {0}", "de proxy antwoordde {0}"),
     "hint_tls": ("Vérifiez l'horloge de cette machine. Si un proxy ou le service utilise ses propres certificats, indiquez le fichier de leur autorité de certification dans SSL_CERT_FILE, ou un ssl_context= qui leur fait confiance.",
         "Controleer de klok van deze machine. Gebruikt een proxy of de dienst eigen certificaten, zet dan het bestand van hun certificaatautoriteit in SSL_CERT_FILE, of geef een ssl_context= mee die ze vertrouwt."),
-    "hint_max_bytes": ("Si cette taille est normale, augmentez max_bytes=.",
-        "Is die grootte normaal, verhoog dan max_bytes=."),
     "hint_look_up": ("On ne sait pas si le document est arrivé : cherchez-le avant de l'envoyer à nouveau.",
         "Het is niet bekend of het document aangekomen is: zoek het op voor u het opnieuw verzendt."),
     "hint_app_credentials": ("Comparez le client id et le client secret (libellés anglais) que vous indiquez (pour la commande : BANQUP_CLIENT_ID et BANQUP_CLIENT_SECRET) avec ceux de l'application dans le portail développeur de Banqup : ils ne doivent pas être intervertis, et doivent être ceux de l'environnement Banqup que vous utilisez.",
