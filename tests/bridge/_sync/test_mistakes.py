@@ -438,11 +438,12 @@ def test_hooks_that_are_swapped_or_take_too_little_are_refused() -> None:
     def plain_save(value: str) -> None:
         pass
 
-    for wrong in (
+    mistakes: list[Callable[[], object]] = [
         lambda: HookCheckpoints(save, load),  # type: ignore[arg-type]
-        lambda: HookCheckpoints(load, plain_save),  # type: ignore[arg-type]
-        lambda: HookCheckpoints(load, save, single_worker=True),  # type: ignore[call-overload]
-    ):
+        lambda: HookCheckpoints(load, plain_save),
+        lambda: HookCheckpoints(load, save, single_worker=True),
+    ]
+    for wrong in mistakes:
         with pytest.raises(ConfigurationError, match="must take") as caught:
             wrong()
         assert "save(value, expected)" in str(caught.value.hint)
