@@ -18,7 +18,7 @@ from _client_kit._errors import StoreError
 from _client_kit._json import is_object
 from _client_kit._text import Text
 from bridge._delivery.delivery import STATES, Delivery, WaitReason
-from bridge._errors import store_error
+from bridge._errors import newer_version, store_error
 from bridge._stores.protocol import Row
 
 VERSION = 1
@@ -146,12 +146,7 @@ def _versioned(text: str, what: str) -> dict[str, Any]:
     if not is_object(value) or type(version) is not int or version < 1:
         raise _damaged(Text("no_version", "{0} has no version", what))
     if version > VERSION:
-        raise store_error(
-            "newer_checkpoint",
-            "{0} was written by a newer version of this library ({1})",
-            *(what, str(version)),
-            hint="Update banqup-zenvoices.",
-        )
+        raise newer_version(what, version)
     return value
 
 
