@@ -79,9 +79,10 @@ COMPANY_CODE_HINT = Text(
     "The company code is shown in Zenvoices under Manage > Organisation > Companies; a company is "
     "missing when the user has no rights on it: Manage > Organisation > Users.",
 )
-_RIGHT = (
+_RIGHT = Text(
+    "hint_right",
     "Give the user the right for this call, and rights on the company: in Zenvoices, Manage > "
-    "Organisation > Users, the list icon beside the user."
+    "Organisation > Users, the list icon beside the user.",
 )
 
 

@@ -121,7 +121,7 @@ def _plain(value: WaitReason | datetime) -> str:
     return value.value if isinstance(value, WaitReason) else value.isoformat()
 
 
-def _damaged(what: Text) -> StoreError:
+def _damaged(what: str) -> StoreError:
     return store_error(
         "damaged",
         "the checkpoint is damaged: {0} cannot be read",
