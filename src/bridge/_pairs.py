@@ -143,8 +143,7 @@ class Pairs:
             ]
         groups = (
             ("to choose", [_rows(same.spaces, same.companies) for same in self.ambiguous]),
-            ("spaces alone", [_rows(self.spaces, ())]),
-            ("companies alone", [_rows((), self.companies)]),
+            ("alone", [_rows(self.spaces, self.companies)]),
         )
         for title, rows in groups:
             if any(rows):

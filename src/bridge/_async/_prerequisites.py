@@ -158,8 +158,8 @@ class AsyncChecks:
                 )
         if not listing.complete:
             message = Text(
-                "companies_cut_short",
-                "companies.list: the list ended early: the company of before may be in it",
+                "companies_ended_early",
+                "companies.list: the list ended early, and the company may be in the rest",
             )
             raise ProtocolError(
                 message, service="zenvoices", retryable=True, operation="companies.list"
