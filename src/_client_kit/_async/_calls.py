@@ -313,6 +313,8 @@ class AsyncCalls:
                 parts = json_parts(call.json)
             return self._prepare(step, url, parts, max_bytes, call.headers)
         except (TypeError, ValueError, AttributeError, OSError) as error:
+            if raised_by_signal_handler(error):
+                raise
             raise ConfigurationError(f"Call: {error}", service=self.service) from None
 
     async def _make(
