@@ -21,7 +21,7 @@ from _client_kit._errors import StoreError
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 from _client_kit._user_code import name_of, place_of
-from bridge._errors import store_error
+from bridge._errors import THE_CHECKPOINT, newer_version, store_error
 from bridge._stores.memory import ConnectionRows, RecordStore
 from bridge._stores.protocol import Lease
 
@@ -255,13 +255,7 @@ def _parse(text: str | None) -> dict[str, ConnectionRows]:
         if saved["format"] != FORMAT or type(version) is not int:
             raise ValueError
         if version > VERSION:
-            raise store_error(
-                "newer_value",
-                "the application's checkpoint value was written by a newer release (version {0}, "
-                "this one reads up to {1})",
-                *(str(version), str(VERSION)),
-                hint="Update this installation; the value was left as it is.",
-            )
+            raise newer_version(THE_CHECKPOINT, version)
         body = saved["connections"]
         known = _converter.structure(body, dict[str, ConnectionRows])
         # Compute the checksum from the parsed records. A jsonb column may change white space, the

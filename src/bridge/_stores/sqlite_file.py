@@ -25,7 +25,7 @@ from typing import Any
 
 from _client_kit._errors import StoreError
 from _client_kit._text import Text
-from bridge._errors import not_replaced, store_error
+from bridge._errors import newer_version, not_replaced, store_error
 
 logger = logging.getLogger("bridge")
 
@@ -263,12 +263,7 @@ class CheckpointFile:
             raise self.damaged(Text("why_other_file", "it is not a checkpoint file"))
         version = int(_pragma(file, "user_version"))
         if version > VERSION:
-            raise store_error(
-                "newer_file",
-                "{0} was written by a newer release (version {1}, this one reads to {2})",
-                *(str(self.path), str(version), str(VERSION)),
-                hint="Update this installation; the file was left as it is.",
-            )
+            raise newer_version(str(self.path), version)
         self._check_schema(file)
         if size <= _CHECKED_AT_OPEN and _pragma(file, "integrity_check(1)") != "ok":
             raise self.damaged(Text("why_check", "the check of the whole file failed"))
