@@ -15,11 +15,10 @@ from _client_kit import _runtime_async as runtime
 from _client_kit._address import check_header_text
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._client import AsyncCallGroup
-from _client_kit._atomic import atomic_file
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._errors import ProtocolError
-from _client_kit._files import FileContent, FileSource
+from _client_kit._files import FileContent, FileSource, atomic_file
 from _client_kit._redaction import sanitise
 from _client_kit._response import unexpected
 from _client_kit._secret import Secret
