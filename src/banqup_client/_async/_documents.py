@@ -243,7 +243,7 @@ class AsyncDocuments(AsyncCallGroup):
         check_service_word(folder, FOLDERS, "folder", service="banqup")
         details = encode(DocumentMetadata(supplier=supplier, customer=customer))
         if due_date is not None:
-            details["dueDate"] = _day(due_date)
+            details["dueDate"] = due_date.isoformat()[:10]  # of a datetime, its date
         body: dict[str, Any] = {
             "source": source,
             "spaceId": str(space_id),
@@ -267,7 +267,3 @@ class AsyncDocuments(AsyncCallGroup):
 
 def _id_of(row: Any) -> str:
     return str(row.get("id")) if is_object(row) else repr(row)
-
-
-def _day(value: date) -> str:
-    return (value.date() if isinstance(value, datetime) else value).isoformat()
