@@ -69,11 +69,10 @@ def server_text(answer: ApiResponse) -> Text | None:
         text = body if isinstance(body, str) else ""
         if answer.content_type == "text/plain":
             text = answer.body.decode("utf-8", "replace")
-        if answer.is_web_page:
-            text = ""
-        if answer.body and not answer.words(text):
+        words = answer.words(text)
+        if answer.body and not words:
             return Text("it_sent", "it sent {0}", answer.describe())
-        return quoted(answer.words(text))
+        return quoted(words)
     fault = body.get("fault")
     if is_object(fault):
         body = {**fault, "title": fault.get("faultstring") or fault.get("message")}
