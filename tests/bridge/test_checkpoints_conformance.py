@@ -332,7 +332,7 @@ def test_a_broken_store_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A store that breaks a rule fails the test named after that rule."""
-    monkeypatch.setattr("bridge.testing._store_rules.store_suite.PATIENCE", 0.5)
+    monkeypatch.setattr("bridge.testing._store_rules.rules.PATIENCE", 0.5)
     test = checkpoint_conformance(lambda directory: broken(), shared=False, advance=clock.advance)
     with pytest.raises((AssertionError, LeaseLostError)):
         run_rule(test, rule, tmp_path)
@@ -485,4 +485,6 @@ def test_text_file_keeps_plain_json(tmp_path: Path) -> None:
     assert lease is not None
     store.commit(lease, head="h", rows=[Row("a", "waiting", 1.0, "{}")], ttl=60)
     value = json.loads(TextFile(tmp_path / "state.json").load()[0] or "")
-    assert value["connections"]["k"]["rows"] == {"a": ["waiting", 1.0, "{}"]}
+    assert value["connections"]["k"]["rows"] == {
+        "a": {"id": "a", "state": "waiting", "due": 1.0, "value": "{}"}
+    }

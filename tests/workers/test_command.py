@@ -422,7 +422,7 @@ def fault(estate: Estate, name: str) -> None:
         estate.zenvoices.user.password = "another"
         estate.zenvoices.expire_tokens()
     elif name == "right":
-        estate.zenvoices.rights = set()
+        estate.zenvoices.user.rights = set()
     elif name == "refused":
         estate.zenvoices.refuse_when(lambda _: "The period is closed.")
     elif name == "network":
@@ -459,7 +459,7 @@ def test_exit_status_says_who_can_help(
 
 def test_verify_says_who_can_help(estate: Estate, toml: Path) -> None:
     """A missing right needs a person."""
-    estate.zenvoices.rights = set()
+    estate.zenvoices.user.rights = set()
     assert main(["verify", "--config", str(toml)]) == 1
 
 

@@ -18,8 +18,8 @@ from _client_kit._atomic import atomic_file
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._files import FileContent, FileSource
-from _client_kit._payload import unexpected
 from _client_kit._redaction import sanitise
+from _client_kit._response import unexpected
 from _client_kit._secret import Secret
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._client import CallGroup

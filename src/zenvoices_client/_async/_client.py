@@ -15,7 +15,6 @@ from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._client import AsyncApiClient
 from _client_kit._contract import load_contract
 from _client_kit._retry import RetryPolicy
-from _client_kit._user_agent import user_agent_of
 from zenvoices_client._async._companies import AsyncCompanies
 from zenvoices_client._async._inbox import AsyncInbox
 from zenvoices_client._async._lists import AsyncRecords
@@ -79,7 +78,7 @@ class AsyncZenvoicesClient(AsyncApiClient):
             base_url=str(base_url).rstrip("/").removesuffix("/public-api/v1"),
             timeout=timeout,
             deadline=deadline,
-            user_agent=user_agent_of(user_agent, service="zenvoices"),
+            user_agent=user_agent,
             retry=retry,
             transport=transport,
             http_client=http_client,

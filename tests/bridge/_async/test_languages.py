@@ -63,7 +63,7 @@ async def shown(lang: Any) -> AsyncIterator[Printable]:
     for options in wrong:
         yield await AsyncWorld().connect(**options).verify(lang=lang)
     world = AsyncWorld()
-    world.zenvoices.rights = {"companies"}
+    world.zenvoices.user.rights = {"companies"}
     world.banqup.whitelisted = False
     yield await world.connect().verify(deep=True, lang=lang)
     for operation, fault in (

@@ -62,7 +62,7 @@ def shown(lang: Any) -> Iterator[Printable]:
     for options in wrong:
         yield World().connect(**options).verify(lang=lang)
     world = World()
-    world.zenvoices.rights = {"companies"}
+    world.zenvoices.user.rights = {"companies"}
     world.banqup.whitelisted = False
     yield world.connect().verify(deep=True, lang=lang)
     for operation, fault in (
