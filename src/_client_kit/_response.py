@@ -128,6 +128,8 @@ class Page(Generic[T]):
     """The position of the next page; None if the service says that there is none."""
     fingerprint: int = 0
     """A number that is equal for pages with equal content, within one process."""
+    repeat_is_end: bool = False
+    """Whether the list is complete if this page only repeats an earlier one."""
 
 
 def fingerprint(rows: list[Any]) -> int:
