@@ -196,16 +196,19 @@ class FakeService:
         except RequestRefusedError as refused:
             return refused.reply
 
+    def _refused(self, status: int, detail: str) -> RequestRefusedError:
+        return RequestRefusedError(self._error(status, detail))
+
     def _json(self, call: Call) -> dict[str, Any]:
         """Return the JSON object in a request's body; raise an error if there is none."""
         if call.media_type != "application/json":
-            raise RequestRefusedError(self._error(415, "Only application/json is supported."))
+            raise self._refused(415, "Only application/json is supported.")
         try:
             value = json.loads(str(call.body, "utf-8"), parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
-            raise RequestRefusedError(self._error(400, "The body is not valid JSON.")) from None
+            raise self._refused(400, "The body is not valid JSON.") from None
         if not isinstance(value, dict):
-            raise RequestRefusedError(self._error(400, "The body is not a JSON object."))
+            raise self._refused(400, "The body is not a JSON object.")
         return cast("dict[str, Any]", value)
 
     def _find_route(self, call: Call) -> None:

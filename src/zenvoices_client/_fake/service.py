@@ -266,9 +266,6 @@ class FakeZenvoices(Fake):
         }
         return json_reply(envelope, status)
 
-    def _refused(self, status: int, detail: str) -> RequestRefusedError:
-        return RequestRefusedError(self._error(status, detail))
-
     def _invalid(self, *members: str) -> RequestRefusedError:
         """Return the error for invalid members of a request."""
         return RequestRefusedError(self._error(400, "Your request is not valid!", members=members))
