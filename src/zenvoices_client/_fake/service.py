@@ -1,4 +1,4 @@
-"""The fake Zenvoices: methods for tests, routes and handlers."""
+"""The fake Zenvoices: its state, methods for tests, routes and handlers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any, Literal, cast
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
 from _client_kit.fakes.fake import Fake
 from _client_kit.fakes.service import Call, Route, require
 from _client_kit.fakes.wire import Reply, RequestRefusedError, html_reply, iso, json_reply
-from zenvoices_client._fake.state import RIGHTS, Attachment, Company, FakeUser, InboxItem, Lookup
 
 _BASE = "/public-api/v1"
 _TOKEN_PATH = "/api/TokenAuth/TokenLogin"  # noqa: S105 - a path
@@ -54,6 +53,89 @@ def enveloped(result: object) -> dict[str, Any]:
         "unAuthorizedRequest": False,
         "__abp": True,
     }
+
+
+Lookup = Literal["works", "lags", "missing", "ignores_external_id"]
+
+RIGHTS = {
+    "inbox": "API > Inbox access",
+    "companies": "API > Companies > List access",
+}
+
+
+@frozen
+class Attachment:
+    """One file of an inbox document."""
+
+    file_name: str
+    content_type: str
+    size: int
+    sha256: str
+    content: bytes | None = field(default=None, repr=False)
+    """The bytes, if the fake keeps them."""
+
+
+@frozen
+class InboxItem:
+    """An inbox document as the fake stored it."""
+
+    id: int
+    external_id: str | None
+    company_id: int
+    company_code: str
+    subject: str | None
+    sender_name: str | None
+    destination: str | None
+    attachments: tuple[Attachment, ...]
+    received_time: float
+    import_status: int = 0
+    authorization_status: int = 0
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The document as JSON of the API."""
+        return {
+            "id": self.id,
+            "externalId": self.external_id,
+            "administrationId": self.company_id,
+            "destination": self.destination,
+            "importStatus": self.import_status,
+            "authorizationStatus": self.authorization_status,
+            "receivedTime": iso(self.received_time),
+            "senderName": self.sender_name,
+            "subject": self.subject,
+        }
+
+
+@define(eq=False)
+class FakeUser:
+    """A user of the organisation; a test can change it at any time."""
+
+    name: str
+    password: str = field(repr=False)
+    rights: set[str] = field(factory=lambda: set(RIGHTS))
+    """Rights the user has: ``"inbox"`` and ``"companies"``."""
+    two_factor: bool = False
+    refusal: str = ""
+    """Why the login is refused, in the service's words: an inactive user, single sign-on, a
+    password to be changed. Empty if the user can log in."""
+    wrong_passwords: int = 0
+    locked_until: float = 0.0
+
+
+@define(eq=False)
+class Company:
+    """A company, with a flag for whether users can see it."""
+
+    id: int
+    code: str
+    name: str
+    visible: bool
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The company as JSON of the API."""
+        return {"id": self.id, "code": self.code, "name": self.name}
 
 
 @define(eq=False, repr=False, slots=False, kw_only=True)
@@ -290,12 +372,8 @@ class FakeZenvoices(Fake):
                     user.wrong_passwords, user.locked_until = 0, now + _LOCK_SECONDS
             return self._failed("Invalid user name or password")
         user.wrong_passwords = 0
-        if user.sso:
-            return self._failed("This user can only log in with single sign-on.")
-        if user.inactive:
-            return self._failed(f"User {user.name} is not active and can not log in.")
-        if user.must_change_password:
-            return self._failed("You must change your password before you can log in.")
+        if user.refusal:
+            return self._failed(user.refusal)
         if user.two_factor:
             providers = ["Email", "GoogleAuthenticator"]
             return self._login_answer(
