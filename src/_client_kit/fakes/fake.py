@@ -6,7 +6,7 @@ import ssl
 from typing import TYPE_CHECKING
 
 from _client_kit.fakes.server import Loopback
-from _client_kit.fakes.service import FakeService, Tokens
+from _client_kit.fakes.service import FakeService
 from _client_kit.fakes.transport import FakeTransport
 
 if TYPE_CHECKING:
@@ -39,4 +39,5 @@ class Fake(FakeService):
 
     def expire_tokens(self) -> None:
         """Make every token issued so far invalid."""
-        self._tokens = Tokens(self.clock)
+        with self._lock:
+            self._tokens.clear()

@@ -86,8 +86,6 @@ class FakeBanqup(Fake):
     """A fake of Banqup's API and file storage, whose state a test can change at any time.
 
     Attributes:
-        token_life: Lifetime in seconds of tokens issued from now on.
-        token_uses: Number of requests for which a new token is valid; None for no limit.
         token_style: How a token's answer gives the lifetime: ``"expires_at"``, ``"expires_in"``,
             ``"jwt"`` (only in the JWT), ``"bare"`` (the whole answer is a JWT) or ``"opaque"``
             (not at all).
@@ -113,8 +111,6 @@ class FakeBanqup(Fake):
 
     client_id: str = "demo-app"
     client_secret: str = "demo-secret"  # noqa: S105 - only this fake accepts it
-    token_life: float = 300.0
-    token_uses: int | None = None
     token_style: TokenStyle = "expires_at"  # noqa: S105 - a style, not a token
     whitelisted: bool = True
     order: Order = "shuffled"
@@ -301,7 +297,7 @@ class FakeBanqup(Fake):
         jwt = None
         if style in {"jwt", "bare"}:
             jwt = make_jwt(self.client_id, self.clock(), life)
-        token = self._tokens.issue(life, self.token_uses, self.client_id, jwt)
+        token = self._issue(jwt)
         if style == "bare":
             return Reply(200, token.encode(), {"Content-Type": "text/plain"})
         body: dict[str, Any] = {"access_token": token, "token_type": "Bearer"}
