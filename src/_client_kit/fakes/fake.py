@@ -25,17 +25,14 @@ class Fake(FakeService):
         route = router.route(host__in=(*self.hosts, self.storage_host))
         return route.mock(side_effect=self.transport().handle_request)
 
-    def serve(
-        self, *, port: int = 0, storage_port: int = 0, ssl_context: ssl.SSLContext | None = None
-    ) -> Loopback:
+    def serve(self, *, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> Loopback:
         """Serve the API, and the storage if there is one, on loopback ports.
 
         Args:
-            port: Port of the API; 0 for any free port.
-            storage_port: Port of the storage; 0 for any free port.
+            port: Port of the API, and the port before that of the storage; 0 for any free ports.
             ssl_context: TLS context for https; None serves http.
         """
-        return Loopback(self, port=port, storage_port=storage_port, ssl_context=ssl_context)
+        return Loopback(self, port=port, ssl_context=ssl_context)
 
     def expire_tokens(self) -> None:
         """Make every token issued so far invalid."""

@@ -34,14 +34,13 @@ class Loopback:
         service: FakeService,
         *,
         port: int = 0,
-        storage_port: int = 0,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
-        """Start to listen; port 0 stands for any free port."""
+        """Start to listen; port 0 stands for any free port, also for that of the storage."""
         self._servers: list[_Server] = []
         self.storage_url = ""
         if service.storage_host:
-            self._servers.append(_Server(service, "storage", storage_port, ssl_context))
+            self._servers.append(_Server(service, "storage", port and port + 1, ssl_context))
             self.storage_url = self._servers[0].url
         self._servers.append(_Server(service, "api", port, ssl_context, self.storage_url))
         self.url = self._servers[-1].url
