@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING
 
 from _client_kit.fakes.server import Loopback
@@ -25,14 +24,13 @@ class Fake(FakeService):
         route = router.route(host__in=(*self.hosts, self.storage_host))
         return route.mock(side_effect=self.transport().handle_request)
 
-    def serve(self, *, port: int = 0, ssl_context: ssl.SSLContext | None = None) -> Loopback:
+    def serve(self, *, port: int = 0) -> Loopback:
         """Serve the API, and the storage if there is one, on loopback ports.
 
         Args:
-            port: Port of the API, and the port before that of the storage; 0 for any free ports.
-            ssl_context: TLS context for https; None serves http.
+            port: Port of the API; the storage takes the next one. 0 means any free ports.
         """
-        return Loopback(self, port=port, ssl_context=ssl_context)
+        return Loopback(self, port=port)
 
     def expire_tokens(self) -> None:
         """Make every token issued so far invalid."""
