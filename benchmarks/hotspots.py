@@ -22,7 +22,10 @@ from bridge import Connection, SQLiteCheckpoints
 
 # The first that any frame of the stack is in; then the innermost of ours, if none.
 LAYERS = (
-    ("store: SQLite and the disk", ("bridge/_stores/sqlite.py", "bridge/_stores/sqlite_file.py")),
+    (
+        "store: SQLite and the disk",
+        ("bridge/_stores/sql.py", "bridge/_stores/sqlite.py", "bridge/_stores/sqlite_file.py"),
+    ),
     ("UBL and mapper", ("bridge/ubl/", "bridge/_mapping/mapper.py")),
     ("base64 and JSON of the upload", ("_sync/_body.py",)),
     ("reading answers, models", ("_client_kit/_models.py", "_client_kit/_json.py", "_dialect.py")),

@@ -485,4 +485,6 @@ def test_text_file_keeps_plain_json(tmp_path: Path) -> None:
     assert lease is not None
     store.commit(lease, head="h", rows=[Row("a", "waiting", 1.0, "{}")], ttl=60)
     value = json.loads(TextFile(tmp_path / "state.json").load()[0] or "")
-    assert value["connections"]["k"]["rows"] == {"a": ["waiting", 1.0, "{}"]}
+    assert value["connections"]["k"]["rows"] == {
+        "a": {"id": "a", "state": "waiting", "due": 1.0, "value": "{}"}
+    }

@@ -152,12 +152,10 @@ def changing(document: Document, files: Sequence[SourceFile]) -> Any:
 
 
 def test_the_place_is_not_in_an_installed_package() -> None:
-    """The mapper's own line, and what to write to change an upload."""
+    """The mapper's own line, and not the one in attrs that raises."""
     error = raised_by(changing)
     line = changing.__code__.co_firstlineno + 3
     assert place_of(error) == f"{__name__}.changing, line {line}"
-    assert "attrs.evolve(upload, subject=...)" in describe_exception(error)
-    assert "attrs.evolve" not in describe_exception(raised_by(failing))
 
 
 def test_a_package_of_the_users_own_is_named_where_nothing_else_is() -> None:

@@ -6,8 +6,6 @@ from collections.abc import Coroutine, Sequence
 from contextlib import suppress
 from typing import Any
 
-from attrs.exceptions import FrozenInstanceError
-
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text, joined
 from _client_kit._user_code import described, place_of
@@ -82,15 +80,7 @@ def describe_exception(error: Exception, function: str = "the mapper") -> str:
     """Return one line for reports and the checkpoint: class, place and text of the exception."""
     kind, place = type(error).__name__, place_of(error)
     template = f"{function} raised {{0}} at {{1}}"
-    line = described(Text(f"{_CODES[function]}_raised", template, kind, place), error)
-    if not isinstance(error, FrozenInstanceError):
-        return line
-    evolve = Text(
-        "use_evolve",
-        "such a value does not change: make another one of it with attrs.evolve(upload, "
-        "subject=...)",
-    )
-    return joined("; ", line, evolve)
+    return described(Text(f"{_CODES[function]}_raised", template, kind, place), error)
 
 
 def describe_result(result: object) -> str:

@@ -11,13 +11,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from typing import Any, Literal, TypeVar
+from pathlib import PurePath
+from typing import Any, Literal, TypeVar, cast
 
-from attrs import evolve, frozen
+from attrs import evolve
 
 from _client_kit._arguments import argument_error, check_list, check_service_word, check_word
 from _client_kit._text import Text
-from banqup_client import Document, Party
+from banqup_client import Document
 from bridge._delivery.arguments import check_mapper
 from bridge._delivery.eligibility import FOLDERS, Skip
 from bridge._errors import configuration_error
@@ -79,7 +80,7 @@ def only(
             return Skip(reason)
         return mapper(document, files)
 
-    return _Around(mapper, mapped)
+    return _around(mapper, mapped)
 
 
 def journal(
@@ -144,7 +145,7 @@ def without(mapper: _Mapper[_Said], *, parties: Collection[str]) -> _Mapper[_Sai
             return Skip(reason)
         return mapper(document, files)
 
-    return _Around(mapper, mapped)
+    return _around(mapper, mapped)
 
 
 def named(mapper: _Mapper[_Said], pattern: str) -> _Mapper[_Said]:
@@ -198,22 +199,18 @@ def _then(
         said = await coming
         return change(document, files, said) if isinstance(said, InboxUpload) else said
 
-    return _Around(mapper, mapped)
+    return _around(mapper, mapped)
 
 
-@frozen
-class _Around:
-    """A mapper around another mapper, `func`; the attribute is named as in `functools.partial`."""
+def _around(mapper: _Mapper[_Said], mapped: Any) -> _Mapper[_Said]:
+    """Check the inner mapper, and return the outer one.
 
-    func: _Mapper[Any]
-    _mapped: Callable[[Document, Sequence[SourceFile]], Any]
-
-    def __attrs_post_init__(self) -> None:
-        # Accept coroutine functions here. Connection refuses them: its check follows `func`.
-        check_mapper(self.func, in_tasks=True)
-
-    def __call__(self, document: Document, files: Sequence[SourceFile]) -> Any:
-        return self._mapped(document, files)
+    Coroutine functions are accepted here. Connection refuses them: its check follows `func`, the
+    attribute that `functools.partial` has, too.
+    """
+    check_mapper(mapper, in_tasks=True)
+    mapped.func = mapper
+    return cast("_Mapper[_Said]", mapped)
 
 
 def _words(
@@ -281,16 +278,12 @@ def _values(document: Document, files: Sequence[SourceFile]) -> dict[str, str]:
         "folder": document.folder,
         "category": document.category,
         "id": document.id,
-        "number": (ubl.number if ubl else None) or _stem(main.name)[0],
+        "number": (ubl.number if ubl else None) or PurePath(main.name).stem,
         "date": issued.isoformat() if issued else None,
-        "supplier": _name(document.supplier, ubl.supplier.name if ubl else None),
-        "customer": _name(document.customer, ubl.customer.name if ubl else None),
+        "supplier": document.supplier.name or (ubl.supplier.name if ubl else None),
+        "customer": document.customer.name or (ubl.customer.name if ubl else None),
     }
     return {name: _part(value) for name, value in values.items()}
-
-
-def _name(party: Party, otherwise: str | None) -> str | None:
-    return party.name or otherwise
 
 
 def _part(value: str | None) -> str:
@@ -299,16 +292,10 @@ def _part(value: str | None) -> str:
 
 
 def _file_name(pattern: str, values: Mapping[str, str], old: str, place: int) -> str:
-    stem, extension = _stem(old)
+    stem, extension = PurePath(old).stem, PurePath(old).suffix
     name = pattern.format_map({**values, "file": _part(stem)})
     # Without this, an unknown value would leave two separators in a row.
     name = re.sub(r"([ ._-])\1+", r"\1", name).strip(" ._-") or stem
     if place:
         name += f"-{place + 1}"
-    return f"{name}.{extension}" if extension else name
-
-
-def _stem(name: str) -> tuple[str, str]:
-    """Return a file name without its extension, and the extension."""
-    stem, dot, extension = name.rpartition(".")
-    return (stem, extension) if dot and len(extension) <= 10 else (name, "")
+    return name + extension

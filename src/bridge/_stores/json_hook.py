@@ -12,19 +12,18 @@ import logging
 import threading
 import time
 from collections.abc import Callable
-from typing import Any, Literal, TypeVar, overload
+from typing import Any, TypeVar
 
-import attrs
+from cattrs import Converter
 
-from _client_kit._arguments import check_function, check_parameters
-from _client_kit._errors import ServiceError, StoreError
+from _client_kit._arguments import check_function
+from _client_kit._errors import StoreError
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 from _client_kit._user_code import name_of, place_of
 from bridge._errors import store_error
-from bridge._stores.connection_record import ConnectionRecord
 from bridge._stores.memory import ConnectionRows, RecordStore
-from bridge._stores.protocol import Lease, Row
+from bridge._stores.protocol import Lease
 
 logger = logging.getLogger("bridge")
 
@@ -56,6 +55,10 @@ _BUGS = (
     ValueError,
 )
 """Exceptions of a hook that a second call would raise again, unlike a timeout."""
+
+_converter = Converter(detailed_validation=False)
+# A time in whole numbers has the same text before and after it is saved.
+_converter.register_unstructure_hook(float, float)
 
 _T = TypeVar("_T")
 
@@ -100,41 +103,19 @@ class HookCheckpoints(RecordStore):
         clock: Returns epoch seconds, for leases.
     """
 
-    @overload
     def __init__(
         self,
-        load: Callable[[], tuple[str | None, Any]],
-        save: Callable[[str, Any], bool],
-        *,
-        single_worker: Literal[False] = False,
-        clock: Callable[[], float] = ...,
-    ) -> None: ...
-
-    @overload
-    def __init__(
-        self,
-        load: Callable[[], str | None],
-        save: Callable[[str], object],
-        *,
-        single_worker: Literal[True],
-        clock: Callable[[], float] = ...,
-    ) -> None: ...
-
-    def __init__(
-        self,
-        load: Callable[..., Any],
-        save: Callable[..., Any],
+        load: Callable[[], tuple[str | None, Any] | str | None],
+        save: Callable[..., object],
         *,
         single_worker: bool = False,
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(clock)
-        check_function(load, "load", service="bridge")
-        check_function(save, "save", service="bridge")
-        check_parameters(load, 0, "load", _HOOKS, service="bridge")
+        check_function(load, "load", 0, _HOOKS, service="bridge")
         given = 1 if single_worker else 2
-        check_parameters(save, given, "save", _HOOKS, service="bridge")
-        self._load = load
+        check_function(save, "save", given, _HOOKS, service="bridge")
+        self._load: Callable[[], Any] = load
         self._save = save
         self._single_worker = single_worker
         self._lock = threading.Lock()
@@ -149,7 +130,7 @@ class HookCheckpoints(RecordStore):
                 that does not commit would cause errors about leases that another worker took.
         """
         lease = super().acquire(key, owner, ttl)
-        if lease is not None and self._use(key, _fence_of, write=False) < lease.fence:
+        if lease is not None and self.held_until(key) is None:
             raise store_error(
                 "save_lost",
                 "the application's save hook {0} reported success, but load() then gave the "
@@ -198,11 +179,12 @@ class HookCheckpoints(RecordStore):
         return value, version
 
     def _saved(self, text: str | None, version: Any) -> bool:
-        arguments = (text,) if self._single_worker else (text, version)
-        answer = self._call("save", self._save, *arguments)
-        self._raised_at = ""
         if self._single_worker:
-            return True
+            self._call("save", self._save, text)
+            answer: object = True
+        else:
+            answer = self._call("save", self._save, text, version)
+        self._raised_at = ""
         if not isinstance(answer, bool):
             raise store_error(
                 "save_kind",
@@ -213,39 +195,28 @@ class HookCheckpoints(RecordStore):
         return answer
 
     def _call(self, hook: str, function: Callable[..., Any], *arguments: Any) -> Any:
+        """Call a hook; log its exception, and raise a StoreError without the exception's text.
+
+        The text may contain a password. If the next exception comes from the same place, it is not
+        logged again.
+        """
         try:
             return function(*arguments)
         except Exception as error:
             if raised_by_signal_handler(error):
                 raise
-            raise self._hook_error(hook, error) from error
-
-    def _hook_error(self, hook: str, error: Exception) -> StoreError:
-        """Log the exception of a hook, and return a StoreError without the exception's text.
-
-        The text may contain a password. If the next exception comes from the same place, it is not
-        logged again.
-        """
-        place = place_of(error)
-        if isinstance(error, ServiceError):
-            may_pass = error.retryable
-        else:
-            may_pass = isinstance(error, OSError) or not isinstance(error, _BUGS)
-        raised = store_error(
-            "hook_raised",
-            "the application's {0} hook raised {1} at {2}",
-            *(hook, type(error).__name__, place),
-            hint="Its own traceback, the cause of this error, shows the line.",
-            retryable=may_pass,
-        )
-        if place != self._raised_at:
-            self._raised_at = place
-            logger.warning("%s", raised.message, exc_info=error)
-        return raised
-
-
-def _fence_of(record: ConnectionRecord, _: object) -> int:
-    return record.fence
+            place = place_of(error)
+            failed = store_error(
+                "hook_raised",
+                "the application's {0} hook raised {1} at {2}",
+                *(hook, type(error).__name__, place),
+                hint="Its own traceback, the cause of this error, shows the line.",
+                retryable=not isinstance(error, _BUGS),
+            )
+            if place != self._raised_at:
+                self._raised_at = place
+                logger.warning("%s", failed.message, exc_info=error)
+            raise failed from error
 
 
 # -- the text ------------------------------------------------------------------------------------
@@ -267,16 +238,7 @@ def _write(known: dict[str, ConnectionRows]) -> str:
 
 
 def _canonical(known: dict[str, ConnectionRows]) -> str:
-    plain = {
-        key: {
-            **attrs.asdict(record, recurse=False),
-            "rows": {
-                row.id: [row.state, _optional(float, row.due), row.value]
-                for row in record.rows.values()
-            },
-        }
-        for key, record in known.items()
-    }
+    plain = _converter.unstructure(known, dict[str, ConnectionRows])
     return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
 
 
@@ -301,7 +263,7 @@ def _parse(text: str | None) -> dict[str, ConnectionRows]:
                 hint="Update this installation; the value was left as it is.",
             )
         body = saved["connections"]
-        known = {key: _record(**members) for key, members in body.items()}
+        known = _converter.structure(body, dict[str, ConnectionRows])
         # Compute the checksum from the parsed records. A jsonb column may change white space, the
         # order of keys, and 60.0 to 60, which must not count as damage.
         checksum = _checksum(_canonical(known))
@@ -310,31 +272,6 @@ def _parse(text: str | None) -> dict[str, ConnectionRows]:
     if saved != {"format": FORMAT, "version": VERSION, "checksum": checksum, "connections": body}:
         raise _damaged(Text("why_checksum", "its checksum does not match"))
     return known
-
-
-def _record(
-    fence: int,
-    owner: str | None,
-    expires: float | None,
-    ttl: float,
-    head: str | None,
-    rows: dict[str, tuple[str, float | None, str]],
-) -> ConnectionRows:
-    return ConnectionRows(
-        int(fence),
-        _optional(str, owner),
-        _optional(float, expires),
-        float(ttl),
-        _optional(str, head),
-        {
-            name: Row(name, str(state), _optional(float, due), str(value))
-            for name, (state, due, value) in rows.items()
-        },
-    )
-
-
-def _optional(convert: Callable[[Any], _T], value: Any) -> _T | None:
-    return None if value is None else convert(value)
 
 
 def _damaged(why: str) -> StoreError:

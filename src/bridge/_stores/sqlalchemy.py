@@ -9,27 +9,23 @@ from __future__ import annotations
 import contextlib
 import sqlite3
 import threading
-from collections.abc import Generator, Sequence
-from copy import copy
-from operator import attrgetter
-from typing import Any, ClassVar, TypeVar, cast
+from collections.abc import Generator
+from typing import Any, ClassVar, cast
 
 try:
     import sqlalchemy as sa
     from sqlalchemy import exc
-    from sqlalchemy.dialects import postgresql, sqlite
+    from sqlalchemy.dialects import postgresql
 except ImportError as error:  # pragma: no cover - the test environment has the extra
     raise ImportError(
         "SQLAlchemyCheckpoints needs SQLAlchemy: pip install 'banqup-zenvoices[sql]'"
     ) from error
 
-from attrs import asdict
-
 from _client_kit._errors import StoreError
 from _client_kit._text import Text
 from bridge._errors import setting_error, store_error
-from bridge._stores.connection_record import ConnectionRecord, LeasedStore, Use
-from bridge._stores.protocol import Row, check_ids
+from bridge._stores.connection_record import ConnectionRecord
+from bridge._stores.sql import INSERT_CONNECTION, Execute, SQLStore, columns_of
 
 VERSION = 1
 """The version of the table format; rows with another version are refused."""
@@ -50,6 +46,7 @@ _connection = sa.Table(
     sa.Column("expires", sa.Double),
     sa.Column("ttl", sa.Double, nullable=False),
     sa.Column("head", sa.Text),
+    sa.Column("crc", sa.BigInteger, nullable=False),
 )
 _delivery = sa.Table(
     "bridge_delivery",
@@ -59,6 +56,7 @@ _delivery = sa.Table(
     sa.Column("state", _Exact, nullable=False),
     sa.Column("due", sa.Double),
     sa.Column("value", sa.Text, nullable=False),
+    sa.Column("crc", sa.BigInteger, nullable=False),
     # The index has all columns that select() filters and orders by. Without this index, select()
     # would read all rows of a connection, also those of delivered documents.
     sa.Index("bridge_delivery_by_state", "connection", "state", "id", "due"),
@@ -68,20 +66,19 @@ _CLOCKS = {
     # now() is the time at which the transaction began, so use clock_timestamp(). The second column
     # switches synchronous_commit on. Without it, a crash of the server could lose a commit after
     # its upload was made.
-    "postgresql": sa.text(
-        "SELECT extract(epoch FROM clock_timestamp())::float8, "
-        "CASE WHEN current_setting('synchronous_commit') = 'off' "
-        "THEN set_config('synchronous_commit', 'on', true) END"
-    ),
-    "sqlite": sa.text("SELECT (julianday('now') - 2440587.5) * 86400.0"),
+    "postgresql": """SELECT CAST(extract(epoch FROM clock_timestamp()) AS float8),
+        CASE WHEN current_setting('synchronous_commit') = 'off'
+        THEN set_config('synchronous_commit', 'on', true) END""",
+    "sqlite": "SELECT (julianday('now') - 2440587.5) * 86400.0",
 }
 _ISOLATION = {"postgresql": "READ COMMITTED", "sqlite": "SERIALIZABLE"}
 
-_by_id = attrgetter("id")
-_T = TypeVar("_T")
+# Insert a missing row. Lock the row until the transaction ends; in SQLite, lock the whole file.
+_LOCK = f"{INSERT_CONNECTION} bridge_connection.fence"
+_VERSION = "SELECT version FROM bridge_connection WHERE key = :key"
 
 
-class SQLAlchemyCheckpoints(LeasedStore):
+class SQLAlchemyCheckpoints(SQLStore):
     """Checkpoints in two tables of a PostgreSQL or SQLite database.
 
     ::
@@ -136,8 +133,6 @@ class SQLAlchemyCheckpoints(LeasedStore):
             )
         self._dialect = dialect
         self._engine = engine
-        self._clock = _CLOCKS[dialect]
-        self._insert: Any = postgresql.insert if dialect == "postgresql" else sqlite.insert
         # Without this, two threads that share one connection would share a transaction.
         self._turn = threading.Lock() if one_connection else contextlib.nullcontext()
 
@@ -146,118 +141,41 @@ class SQLAlchemyCheckpoints(LeasedStore):
         with self._errors():
             _metadata.create_all(self._engine)
 
-    def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
-        """See :meth:`CheckpointStore.find`."""
-        query = self._query(key).where(_delivery.c.id.in_(set(check_ids(ids))))
-        with self._connected() as db:
-            return self._rows(db, query)
+    def _now(self, execute: Execute) -> float:
+        return float(execute(_CLOCKS[self._dialect], {}).one()[0])
 
-    def select(
-        self, key: str, states: Sequence[str], *, due: float | None, after: str | None, limit: int
-    ) -> Sequence[Row]:
-        """See :meth:`CheckpointStore.select`."""
-        if limit <= 0:
-            return []
-        query = self._query(key).order_by(_delivery.c.id).limit(limit)
-        if after is not None:
-            query = query.where(_delivery.c.id > after)
-        if due is not None:
-            query = query.where(_delivery.c.due <= due)
-        # A query for one state reads the index in order and stops at the limit. Make the queries of
-        # all states one statement. Otherwise a row that changes its state between two queries could
-        # be returned twice or not at all.
-        parts = [
-            query.where(_delivery.c.state == state).subquery().select()
-            for state in dict.fromkeys(states)
-        ]
-        if not parts:
-            return []
-        with self._connected() as db:
-            found = self._rows(db, sa.union_all(*parts))
-        # The rows of each state are sorted, but not those of several states together.
-        return sorted(found, key=_by_id)[:limit]
-
-    # -- rows ----------------------------------------------------------------------------------
-
-    def _use(self, key: str, use: Use[_T], *, write: bool, rows: Sequence[Row] = ()) -> _T:
-        with self._connected() as db, db.begin():
-            record = self._locked(db, key) if write else self._record(db, key)
-            record = record or ConnectionRecord()
-            before = copy(record)
-            result = use(record, lambda: self._now(db))
-            same = _connection.c.key == key
-            if record != before:
-                db.execute(sa.update(_connection).where(same).values(**asdict(record)))
-            # PostgreSQL refuses two rows with the same id in one statement, so keep the last.
-            latest = {row.id: asdict(row) for row in rows}
-            if latest:
-                number = sa.select(_connection.c.number).where(same)
-                insert = self._insert(_delivery).values(connection=number.scalar_subquery())
-                replaced = {name: insert.excluded[name] for name in ("state", "due", "value")}
-                db.execute(
-                    insert.on_conflict_do_update(
-                        index_elements=["connection", "id"], set_=replaced
-                    ),
-                    list(latest.values()),
-                )
-            return result
-
-    def _locked(self, db: sa.Connection, key: str) -> ConnectionRecord | None:
-        """Read a connection's row, and lock it until the transaction ends; insert a missing row."""
-        for _ in range(2):
-            if self._dialect == "sqlite":  # pragma: no branch - PostgreSQL has the long tests
-                # SQLite has no FOR UPDATE, but a write locks the whole file.
-                same = sa.update(_connection).where(_connection.c.key == key)
-                db.execute(same.values(fence=_connection.c.fence))
-            record = self._record(db, key, lock=True)
-            if record is not None:
-                return record
-            # If two workers get here, one inserts the row and the other waits for it.
-            new = self._insert(_connection).values(key=key, version=VERSION, fence=0, ttl=0.0)
-            db.execute(new.on_conflict_do_nothing())
-        raise store_error("row_not_kept", "the database did not keep a new connection's row")
-
-    def _record(
-        self, db: sa.Connection, key: str, *, lock: bool = False
-    ) -> ConnectionRecord | None:
-        table = _connection.c
-        query = sa.select(
-            table.version, table.fence, table.owner, table.expires, table.ttl, table.head
-        ).where(table.key == key)
-        found = db.execute(query.with_for_update() if lock else query).one_or_none()
-        if found is None:
-            return None
-        version, *values = found
-        _check_version(version)
-        return ConnectionRecord(*values)
-
-    def _now(self, db: sa.Connection) -> float:
-        return float(db.execute(self._clock).one()[0])
-
-    def _query(self, key: str) -> Any:
-        table = _delivery.c
-        return (
-            sa.select(table.id, table.state, table.due, table.value, _connection.c.version)
-            .join_from(_delivery, _connection)
-            .where(_connection.c.key == key)
+    def _damaged(self, why: str) -> StoreError:
+        return store_error(
+            "tables_damaged",
+            "the checkpoint tables are damaged: {0}",
+            why,
+            hint="Restore them from a backup and run export_new(look_first=True).",
         )
 
-    def _rows(self, db: sa.Connection, query: sa.Executable) -> list[Row]:
-        rows: list[Row] = []
-        for name, state, due, value, version in db.execute(query):
-            _check_version(version)
-            rows.append(Row(name, state, due, value))
-        return rows
-
-    # -- transactions --------------------------------------------------------------------------
-
     @contextlib.contextmanager
-    def _connected(self) -> Generator[sa.Connection, None, None]:
-        with self._errors(), self._turn, self._engine.connect() as db:
+    def _transaction(self, key: str, *, write: bool) -> Generator[Execute]:
+        with self._errors(), self._turn, self._engine.connect() as engine_connection:
             # The engine may have another isolation level. AUTOCOMMIT would not be atomic, and with
             # a higher level a worker that waited would fail. Set the level on the connection: a
             # level set on the engine would not replace one that the engine has already.
-            yield db.execution_options(isolation_level=_ISOLATION[self._dialect])
+            db = engine_connection.execution_options(isolation_level=_ISOLATION[self._dialect])
+
+            def execute(statement: str, values: Any) -> Any:
+                return db.execute(sa.text(statement), values)
+
+            with db.begin():
+                if write:
+                    execute(_LOCK, columns_of(key, ConnectionRecord()))
+                version = execute(_VERSION, {"key": key}).scalar()
+                if version is not None and version != VERSION:
+                    raise store_error(
+                        "newer_tables",
+                        "the checkpoint tables were written by a newer release (version {0}, this "
+                        "one reads {1})",
+                        *(str(version), str(VERSION)),
+                        hint="Update this installation; the tables were left as they are.",
+                    )
+                yield execute
 
     @contextlib.contextmanager
     def _errors(self) -> Generator[None, None, None]:
@@ -272,17 +190,6 @@ class SQLAlchemyCheckpoints(LeasedStore):
 def _in_memory(url: sa.URL) -> bool:
     name = url.database or ":memory:"
     return ":memory:" in name or url.query.get("mode") == "memory" or "mode=memory" in name
-
-
-def _check_version(version: int) -> None:
-    if version != VERSION:
-        raise store_error(
-            "newer_tables",
-            "the checkpoint tables were written by a newer release (version {0}, this one reads "
-            "{1})",
-            *(str(version), str(VERSION)),
-            hint="Update this installation; the tables were left as they are.",
-        )
 
 
 _NO_TABLES = Text(

@@ -38,7 +38,7 @@ VERSION = 1
 _STATEMENTS = (
     f"PRAGMA application_id = {APPLICATION_ID}",
     f"PRAGMA user_version = {VERSION}",
-    """CREATE TABLE connection (
+    """CREATE TABLE bridge_connection (
         number INTEGER PRIMARY KEY,
         key TEXT NOT NULL UNIQUE,
         fence INTEGER NOT NULL,
@@ -47,7 +47,7 @@ _STATEMENTS = (
         ttl REAL NOT NULL,
         head TEXT,
         crc INTEGER NOT NULL)""",
-    """CREATE TABLE delivery (
+    """CREATE TABLE bridge_delivery (
         connection INTEGER NOT NULL,
         id TEXT NOT NULL,
         state TEXT NOT NULL,
@@ -57,18 +57,18 @@ _STATEMENTS = (
         PRIMARY KEY (connection, id)) WITHOUT ROWID""",
     # The index has all columns that select() filters and orders by. Without this index, select()
     # would read all rows of a connection, also those of delivered documents.
-    "CREATE INDEX delivery_by_state ON delivery (connection, state, id, due)",
+    "CREATE INDEX bridge_delivery_by_state ON bridge_delivery (connection, state, id, due)",
 )
 
 # Selects our tables with their indexes and triggers, and all views. Tables of other programs
 # (Litestream, Datasette, ANALYZE) are left out, because they are allowed in the file.
 _SCHEMA = """SELECT type, name FROM sqlite_master
-    WHERE type = 'view' OR tbl_name COLLATE NOCASE IN ('connection', 'delivery')"""
+    WHERE type = 'view' OR tbl_name COLLATE NOCASE IN ('bridge_connection', 'bridge_delivery')"""
 _OURS = {
-    ("table", "connection"),
-    ("table", "delivery"),
-    ("index", "delivery_by_state"),
-    ("index", "sqlite_autoindex_connection_1"),
+    ("table", "bridge_connection"),
+    ("table", "bridge_delivery"),
+    ("index", "bridge_delivery_by_state"),
+    ("index", "sqlite_autoindex_bridge_connection_1"),
 }
 
 _CHECKED_AT_OPEN = 4 * 1024 * 1024
@@ -101,14 +101,12 @@ _HINTS = {
 
 _open_files: weakref.WeakSet[CheckpointFile] = weakref.WeakSet()
 _open_files_lock = threading.Lock()
-_forking: list[CheckpointFile] = []
 
 
 class CheckpointFile:
     """A checkpoint file for any number of threads: opened when first used, closed before a fork."""
 
     _connection: sqlite3.Connection | None = None
-    _identity: tuple[int, int] | None = None
 
     def __init__(self, path: Path, timeout: float) -> None:
         self.path = path
@@ -183,10 +181,10 @@ class CheckpointFile:
         if self._connection is None:
             return self._open()
         try:
-            identity = _identity(self.path.stat())
+            is_same = os.path.samestat(self.path.stat(), self._opened_as)
         except OSError:
-            identity = None
-        if identity != self._identity:
+            is_same = False
+        if not is_same:
             # Writes to a deleted file are lost, so the documents recorded there would be sent
             # again.
             self.disconnect()
@@ -225,8 +223,6 @@ class CheckpointFile:
                 str(self.path),
                 hint="Name the checkpoint file itself.",
             )
-        if not seen.st_size:
-            raise self.damaged(Text("empty_file", "the file is empty"))
         self._warn(folder, seen, kind)
         # mode=rw: if the file was deleted since, fail instead of creating an empty one.
         connection = sqlite3.connect(
@@ -241,7 +237,7 @@ class CheckpointFile:
         except BaseException:
             connection.close()
             raise
-        self._connection, self._identity = connection, _identity(seen)
+        self._connection, self._opened_as = connection, seen
         return connection
 
     def _warn(self, folder: os.stat_result, file: os.stat_result, kind: str) -> None:
@@ -273,8 +269,6 @@ class CheckpointFile:
                 *(str(self.path), str(version), str(VERSION)),
                 hint="Update this installation; the file was left as it is.",
             )
-        if version < VERSION:
-            raise self.damaged(Text("why_version", "its version is {0}", str(version)))
         self._check_schema(file)
         if size <= _CHECKED_AT_OPEN and _pragma(file, "integrity_check(1)") != "ok":
             raise self.damaged(Text("why_check", "the check of the whole file failed"))
@@ -292,12 +286,8 @@ class CheckpointFile:
         found = set(file.execute(_SCHEMA))
         for kind, name in sorted(found - _OURS):
             # A trigger could delete rows at each commit; a view could show rows that do not exist.
-            raise store_error(
-                "foreign_schema",
-                "{0} is damaged: it holds the {1} {2!r}, which is not ours",
-                *(str(self.path), kind, name),
-                hint="Remove it while no export runs: DROP {1} in the sqlite3 program.",
-            )
+            why = "it holds the {0} {1!r}, which is not ours: remove it with DROP"
+            raise self.damaged(Text("why_foreign", why, kind, name))
         # In reverse order, a missing table is named before its indexes.
         for kind, name in sorted(_OURS - found, reverse=True):
             raise self.damaged(Text("why_missing", "its {0} {1!r} is missing", kind, name))
@@ -314,24 +304,25 @@ class CheckpointFile:
                     hint="Put the file back beside it; or, if it was meant to go, remove both.",
                 )
         draft = self.path.with_name(f".{self.path.name}.{os.urandom(8).hex()}.new")
-        _reserve(draft)
+        draft.touch(mode=0o600, exist_ok=False)
         try:
             with contextlib.closing(sqlite3.connect(draft, isolation_level=None)) as file:
                 _create_tables(file)
                 if not shared:
                     file.execute("PRAGMA journal_mode = WAL")
-            _fsync(draft, os.O_RDWR)
             _put(draft, self.path)
         finally:
             draft.unlink(missing_ok=True)
         with contextlib.suppress(OSError):  # Windows and some shared folders cannot fsync a folder
-            _fsync(self.path.parent, os.O_RDONLY)
+            folder = os.open(self.path.parent, os.O_RDONLY)
+            try:
+                os.fsync(folder)
+            finally:
+                os.close(folder)
 
     def _error_of(self, error: sqlite3.Error | UnicodeDecodeError) -> StoreError:
-        # Errors about text that is not UTF-8, or about wrong use of the module, have no code.
-        unreadable = isinstance(error, (sqlite3.OperationalError, UnicodeDecodeError))
-        default = sqlite3.SQLITE_CORRUPT if unreadable else sqlite3.SQLITE_MISUSE
-        code = getattr(error, "sqlite_errorcode", default) & 0xFF
+        # Errors about text that is not UTF-8 have no code.
+        code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
         # SQLITE_ERROR means a missing table or column, because the statements are correct.
         if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
             return self.damaged(Text("said", "{0}", str(error)))
@@ -343,10 +334,6 @@ class CheckpointFile:
             hint=_HINTS.get(code),
             retryable=busy,
         )
-
-
-def _identity(seen: os.stat_result) -> tuple[int, int]:
-    return seen.st_dev, seen.st_ino
 
 
 def _others_may_write(seen: os.stat_result) -> bool:
@@ -387,18 +374,6 @@ def _pragma(file: sqlite3.Connection, text: str) -> Any:
     return file.execute(f"PRAGMA {text}").fetchone()[0]
 
 
-def _reserve(path: Path) -> None:
-    os.close(os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL, 0o600))
-
-
-def _fsync(path: Path, flags: int) -> None:
-    descriptor = os.open(path, flags)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)
-
-
 def _put(draft: Path, path: Path) -> None:
     try:
         os.link(draft, path)
@@ -407,7 +382,7 @@ def _put(draft: Path, path: Path) -> None:
     except OSError:
         # The file system has no hard links: reserve the name, then replace it by the draft.
         with contextlib.suppress(FileExistsError):
-            _reserve(path)
+            path.touch(mode=0o600, exist_ok=False)
             draft.replace(path)
 
 
@@ -415,16 +390,14 @@ def _before_fork() -> None:
     # SQLite's locks belong to the process, so a child process must not inherit an open file. Parent
     # and child open the file again when they need it.
     _open_files_lock.acquire()
-    _forking[:] = _open_files
-    for file in _forking:
+    for file in _open_files:
         file.lock.acquire()
         file.disconnect()
 
 
 def _after_fork() -> None:
-    for file in _forking:
+    for file in _open_files:
         file.lock.release()
-    _forking.clear()
     _open_files_lock.release()
 
 

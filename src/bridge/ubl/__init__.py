@@ -22,16 +22,8 @@ from typing import BinaryIO, Literal, TypeAlias
 from attrs import frozen
 
 from _client_kit._files import FileSource
-from bridge.ubl._expat import (
-    MAX_BYTES,
-    MAX_DEPTH,
-    WRAPPER,
-    NotReadable,
-    Reason,
-    Source,
-    parse,
-)
-from bridge.ubl._reader import Reader, UblAttachment
+from bridge.ubl._expat import MAX_BYTES, Source, parse
+from bridge.ubl._reader import MAX_DEPTH, WRAPPER, NotReadable, Reader, Reason, UblAttachment
 
 __all__ = [
     "MAX_BYTES",

@@ -1,11 +1,27 @@
 """Collect the fields of a UBL invoice by their paths."""
 
+import re
 from binascii import a2b_base64
 from collections.abc import Callable
+from functools import lru_cache
+from typing import Literal, TypeAlias
 
 from attrs import frozen
 
-from bridge.ubl._expat import WRAPPER, StopReadingError, stop
+Reason: TypeAlias = Literal[
+    "empty", "not XML", "truncated", "encoding", "DOCTYPE", "too deep", "too big", "not UBL"
+]
+"""Why bytes could not be read as an invoice."""
+
+MAX_DEPTH = 200
+"""The limit of nesting; a real invoice has less than 20 levels."""
+
+WRAPPER = "StandardBusinessDocument"
+_WRAPPER_SPACE = "http://www.unece.org/cefact/namespaces/StandardBusinessDocumentHeader"
+_UBL_SPACE = re.compile(r"urn:oasis:names:(specification|tc):ubl:", re.IGNORECASE)
+# Expat refuses a namespace that contains this separator, so it is a character that XML 1.0 forbids.
+# With a blank, expat would refuse invoices that declare a namespace such as "urn:a b.xsd".
+SEPARATOR = "\f"
 
 ROOTS = ("Invoice", "CreditNote")
 
@@ -67,6 +83,42 @@ _NOT_BASE64 = bytes(
 
 
 @frozen
+class NotReadable:
+    """The bytes cannot be read as a UBL invoice or credit note.
+
+    It is a return value and not an exception, because an unreadable file must not stop an export.
+
+    Attributes:
+        reason: One of a few fixed values, for programs.
+        detail: The reason as text for people, with line and column if known.
+    """
+
+    reason: Reason
+    detail: str
+
+    def __str__(self) -> str:
+        """Return the detail."""
+        return self.detail
+
+
+class StopReadingError(Exception):
+    """Raised by a visitor to stop `parse`; it never leaves this package.
+
+    Attributes:
+        outcome: Why the document is not readable; None if the visitor needs no more of it.
+    """
+
+    def __init__(self, outcome: NotReadable | None = None) -> None:
+        super().__init__()
+        self.outcome = outcome
+
+
+def stop(reason: Reason, detail: str) -> StopReadingError:
+    """Return the exception that stops `parse` with the reason why a document is not readable."""
+    return StopReadingError(NotReadable(reason, detail))
+
+
+@frozen
 class UblAttachment:
     """A file embedded in the document.
 
@@ -122,7 +174,7 @@ class Base64:
 
 
 class Reader:
-    """A visitor that collects a document's fields as text, and writes the attachment `index`.
+    """Handlers for expat that collect a document's fields, and write the attachment `index`.
 
     If `index` is None, no attachment is written, and the whole document is read.
 
@@ -131,6 +183,7 @@ class Reader:
         values: The first value of each field.
         taxes: Currency and amount of each tax total.
         attachments: The embedded files.
+        file: The open embedded file, if any.
     """
 
     def __init__(self, index: int | None = None, write: Callable[[bytes], object] | None = None):
@@ -145,22 +198,20 @@ class Reader:
         self._open: list[str | None] = []
         self._attributes: dict[str, str] = {}
         self._text: str | None = None
-        self._file: Base64 | None = None
+        self.file: Base64 | None = None
         self._file_path = ""
 
-    @property
-    def take_base64(self) -> Callable[[bytes], object] | None:
-        """The function that counts or writes the open embedded file; None if no file is open."""
-        return None if self._file is None else self._file.feed
-
-    def start(self, name: str | None, attributes: dict[str, str]) -> None:
+    def start(self, full_name: str, attributes: dict[str, str]) -> None:
         """Enter an element; ignore elements inside an embedded file, which no schema allows."""
+        if len(self._open) == MAX_DEPTH:
+            raise stop("too deep", f"nested deeper than {MAX_DEPTH} elements")
+        name = _local_name(full_name)
         path: str | None = None
         if self.root is None:
             path = self._begin(name)
         elif self._open[-1] is not None:
             path = f"{self._open[-1]}/{name if name in _NAMES else ''}"
-        if self._file is None and path is not None:
+        if self.file is None and path is not None:
             if path.endswith(_EMBEDDED):
                 self._start_file(path, attributes)
             elif path in _FIELDS:
@@ -170,17 +221,17 @@ class Reader:
 
     def text(self, data: str) -> None:
         """Add text to the open embedded file or field."""
-        if self._file is not None:
-            self._file.feed(data.encode("ascii", "replace"))
+        if self.file is not None:
+            self.file.feed(data.encode("ascii", "replace"))
         elif self._text is not None and self._open[-1] in _FIELDS:
             self._text = (self._text + data)[:_TEXT_LIMIT]
 
-    def end(self) -> None:
+    def end(self, _name: str) -> None:
         """Leave the open element and store its value."""
         path = self._open.pop()
-        if self._file is not None:
+        if self.file is not None:
             if path == self._file_path:
-                self._end_file(self._file)
+                self._end_file(self.file)
         elif path in _TAX_SCHEMES:
             self._end_tax_scheme(_TAX_SCHEMES[path])
         elif path in _FIELDS:
@@ -226,12 +277,12 @@ class Reader:
         if len(self.attachments) >= _ATTACHMENT_LIMIT:
             raise stop("too big", f"more than {_ATTACHMENT_LIMIT:,} embedded files")
         self._attributes = attributes
-        self._file = Base64(self._write if len(self.attachments) == self._index else None)
+        self.file = Base64(self._write if len(self.attachments) == self._index else None)
         self._file_path = path
 
     def _end_file(self, file: Base64) -> None:
         file.close()
-        self._file = None
+        self.file = None
         name, media_type = (
             " ".join(self._attributes.get(key, "")[:_TEXT_LIMIT].split()) or None
             for key in ("filename", "mimeCode")
@@ -240,3 +291,16 @@ class Reader:
         self.attachments.append(UblAttachment(index, name, media_type, file.size))
         if index == self._index:
             raise StopReadingError
+
+
+@lru_cache(maxsize=256)
+def _local_name(name: str) -> str | None:
+    """Return the local part of an element's name from expat; None in a foreign namespace.
+
+    UBL's namespaces and that of the wrapper around an invoice (`WRAPPER`) are not foreign. An
+    element without a namespace counts as UBL, because some senders forget the namespace.
+    """
+    space, _, local = name.rpartition(SEPARATOR)
+    if not space or _UBL_SPACE.match(space):
+        return local
+    return local if local == WRAPPER and space == _WRAPPER_SPACE else None
