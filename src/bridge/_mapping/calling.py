@@ -66,8 +66,6 @@ def judge(rule: Exportable, document: Document) -> Verdict:
         return Wait(reason)
     if isinstance(said, (Wait, Skip)):  # pyright: ignore[reportUnnecessaryIsInstance]
         return said
-    if isinstance(said, Coroutine):
-        said.close()
     reason = Text(
         "rule_returned",
         "return True or False from exportable=, or Wait(...) or Skip(...): it returned {0}",

@@ -159,13 +159,7 @@ def main_file(files: Sequence[SourceFile]) -> SourceFile:
 
     It is the first of: a readable UBL, an unreadable UBL, a PDF, another XML file, another file.
     Empty files are left out. If all files are empty, the first one is returned.
-
-    Raises:
-        ValueError: There are no files.
     """
-    if not files:
-        message = "the document has no file"
-        raise ValueError(message)
     present = [file for file in files if file.size > 0]
     for is_wanted in _ORDER:
         for file in present:

@@ -15,7 +15,7 @@ from attrs import asdict
 from _client_kit._errors import StoreError
 from _client_kit._text import Text
 from bridge._stores.connection_record import ConnectionRecord, LeasedStore, Use
-from bridge._stores.protocol import Row, check_ids
+from bridge._stores.protocol import Row
 
 _CONNECTION = """SELECT fence, owner, expires, ttl, head, crc FROM bridge_connection
     WHERE key = :key"""
@@ -58,7 +58,7 @@ class SQLStore(LeasedStore):
 
     def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
         """See :meth:`CheckpointStore.find`."""
-        values = {f"id{number}": name for number, name in enumerate(check_ids(ids))}
+        values = {f"id{number}": name for number, name in enumerate(ids)}
         if not values:
             return []
         marks = ", ".join(f":{mark}" for mark in values)
