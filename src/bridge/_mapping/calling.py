@@ -38,7 +38,8 @@ def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceF
     if not isinstance(result, Skip):
         for file in files:
             with suppress(OSError):  # the error comes again when the report reads the file
-                file.look()
+                # Without this, an event loop that makes the report would wait for the disk.
+                _ = file.warning
     return result
 
 

@@ -116,13 +116,6 @@ class SourceFile:
             for content in contents
         )
 
-    def look(self) -> None:
-        """Read the file now and cache the result for `ubl`, `warning` and `is_unreadable`.
-
-        Without this, an event loop that makes the report would wait for the disk.
-        """
-        _ = self._found
-
     @cached_property
     def _formats(self) -> tuple[str, ...]:
         media = self.content_type.partition(";")[0].strip().lower()

@@ -6,7 +6,6 @@ import zlib
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from copy import copy
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -95,9 +94,8 @@ class SQLStore(LeasedStore):
             if found is not None:
                 *columns, crc = found
                 record = self._checked(key, ConnectionRecord(*columns), crc)
-            before = copy(record)
             result = use(record, lambda: self._now(execute))
-            if record != before:
+            if write:
                 execute(_SAVE, columns_of(key, record))
             if rows:
                 execute(_WRITE, [columns_of(key, row) for row in rows])
