@@ -220,20 +220,17 @@ def _write(known: dict[str, ConnectionRows]) -> str:
             ROW_LIMIT,
             hint="Move to SQLiteCheckpoints or SQLAlchemyCheckpoints.",
         )
-    body = _canonical(known)
+    body, checksum = _body_of(known)
     return (
-        f'{{"format":"{FORMAT}","version":{VERSION},"checksum":"{_checksum(body)}",'
-        f'"connections":{body}}}'
+        f'{{"format":"{FORMAT}","version":{VERSION},"checksum":"{checksum}","connections":{body}}}'
     )
 
 
-def _canonical(known: dict[str, ConnectionRows]) -> str:
+def _body_of(known: dict[str, ConnectionRows]) -> tuple[str, str]:
+    """Return the JSON of the connections, and its checksum."""
     plain = _converter.unstructure(known, dict[str, ConnectionRows])
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _checksum(body: str) -> str:
-    return hashlib.sha256(body.encode()).hexdigest()
+    body = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return body, hashlib.sha256(body.encode()).hexdigest()
 
 
 def _parse(text: str | None) -> dict[str, ConnectionRows]:
@@ -254,7 +251,7 @@ def _parse(text: str | None) -> dict[str, ConnectionRows]:
         known = _converter.structure(body, dict[str, ConnectionRows])
         # Compute the checksum from the parsed records. A jsonb column may change white space, the
         # order of keys, and 60.0 to 60, which must not count as damage.
-        checksum = _checksum(_canonical(known))
+        _, checksum = _body_of(known)
         whole = {"format": FORMAT, "version": VERSION, "checksum": checksum, "connections": body}
         if saved == whole and type(version) is int:
             return known

@@ -234,13 +234,12 @@ def error_of(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StoreErro
     # SQLITE_ERROR means a missing table or column, because the statements are correct.
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
         return damaged(path, Text("said", "{0}", str(error)))
-    busy = code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED)
     return store_error(
         "file_failed",
         "{0} could not be used: {1}",
         *(str(path), Text("said", "{0}", str(error))),
         hint=_HINTS.get(code),
-        retryable=busy,
+        retryable=code in (sqlite3.SQLITE_BUSY, sqlite3.SQLITE_LOCKED),
     )
 
 
