@@ -164,6 +164,11 @@ def describe(name: str, value: Any, public: Container[object] = ()) -> Iterator[
         yield f"{name}  type"
 
 
+def _order(name: str) -> tuple[int, str]:
+    """Constants, then classes, then functions, each by name."""
+    return (0 if name.isupper() else 1 if name[0].isupper() else 2, name)
+
+
 def public_api(modules: tuple[str, ...] = MODULES) -> str:
     """Every public name of the modules, in a form that reads well as a difference."""
     found = [(name, importlib.import_module(name)) for name in modules]
@@ -173,7 +178,7 @@ def public_api(modules: tuple[str, ...] = MODULES) -> str:
     lines: list[str] = []
     for module_name, module in found:
         lines += [f"# {module_name}", ""]
-        for name in module.__all__:
+        for name in sorted(module.__all__, key=_order):
             value = getattr(module, name)
             if value in classes and told.setdefault(value, module_name) != module_name:
                 lines.append(f"class {name}  of {told[value]}")

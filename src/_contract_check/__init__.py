@@ -1,1 +1,1 @@
-"""Compare a contract with a vendor's OpenAPI file, or with live answers (``verify(deep=True)``)."""
+"""Compare a contract with a vendor's OpenAPI file, and name the facts that an export needs."""

@@ -30,24 +30,10 @@ _VALUES = {
     "files.details": _FILE,
     "files.download": _FILE,
 }
-_ALIKE = {
-    "id": "documentId fileId attachmentId",
-    "documents": "results records content items data",
-    "folder": "box",
-    "status": "state",
-    "files": "attachments",
-    "filename": "name",
-    "total": "totalElements totalCount",
-    "next": "nextCursor nextToken nextPageToken cursor continuationToken",
-    "downloadUrl": "url href link",
-}
 _ARRAY = frozenset({"array"})
-_STATUSES = ("VALIDATED", "FULLY_APPROVED")
-_FOLDERS = ("PURCHASES", "SALES")
 
 BANQUP = Expectations(
     client="BanqupClient",
-    login="token.get",
     essential={name: frozenset(text.split()) for name, text in _ESSENTIAL.items()},
     kinds={
         "spaces.list": {"spaces": _ARRAY, **kinds_of(Space, "spaces[]")},
@@ -56,13 +42,9 @@ BANQUP = Expectations(
         "files.details": kinds_of(FileDetails),
     },
     words={
-        "documents.list": {
-            "query:folder": _FOLDERS,
-            "reads:documents[].folder": _FOLDERS,
-            "reads:documents[].status.document": _STATUSES,
-        },
-        "documents.get": {"reads:folder": _FOLDERS, "reads:status.document": _STATUSES},
-        "files.details": {"reads:status": ("AVAILABLE",)},
+        "folder": ("PURCHASES", "SALES"),
+        "status.document": ("VALIDATED", "FULLY_APPROVED"),
+        "status": ("AVAILABLE",),
     },
     may_be_empty=frozenset({"documents.list documents[].files", "documents.get files"}),
     replaced={
@@ -75,6 +57,5 @@ BANQUP = Expectations(
         ),
     },
     values=_VALUES,
-    alike=_ALIKE,
 )
 """The facts that an export needs from Banqup."""

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import json
 import re
 import sys
@@ -11,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from _client_kit._contract import Contract
+from _client_kit._contract import load_contract
 from _client_kit._errors import ConfigurationError
 from _client_kit._json import is_object, loads
 from _contract_check.compare import compare
@@ -20,13 +19,8 @@ from _contract_check.openapi_file import load, read_openapi
 from _contract_check.openapi_schema import VendorFileError
 
 
-def run(
-    program: str,
-    contract: Contract,
-    expected: Expectations,
-    arguments: Sequence[str] | None = None,
-) -> int:
-    """Run the command and return its exit code.
+def run(program: str, expected: Expectations, arguments: Sequence[str] | None = None) -> int:
+    """Run the command of a client, which is named by its package, and return its exit code.
 
     The code is 1 if the file contradicts a fact that an export needs, and 2 if the file cannot be
     used or describes none of the operations; otherwise 0.
@@ -60,16 +54,13 @@ def run(
         help="print a patch for what differs in letters or path prefix only, nothing else",
     )
     options = parser.parse_args(arguments)
-    for stream in (sys.stdout, sys.stderr):
-        if isinstance(stream, io.TextIOWrapper):
-            stream.reconfigure(errors="replace")
     if re.match(r"\w{2,}:/", str(options.against)):
         sys.stderr.write(f"{program}: --against takes a file: save what the address shows first\n")
         return 2
     try:
-        patched = contract.patched(options.contract)
+        contract = load_contract(program).patched(options.contract)
         file = read_openapi(load(options.against))
-        result = compare(patched, file, expected, yours=options.operations)
+        result = compare(contract, file, expected, yours=options.operations)
     except (VendorFileError, ConfigurationError) as error:
         why = f"--against: {error}"
         if isinstance(error, ConfigurationError):

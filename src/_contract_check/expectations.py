@@ -5,7 +5,7 @@ The JSON types come from the models that decode the answers, so that each type i
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, get_args, get_origin, get_type_hints
@@ -13,8 +13,10 @@ from typing import Any, get_args, get_origin, get_type_hints
 import attrs
 from attrs import field, frozen
 
+from _client_kit._contract import TOKEN_CALLS, Operation
 from _client_kit._models import wire_name
 from _client_kit._secret import Secret
+from _contract_check.openapi_file import VendorOperation
 from _contract_check.openapi_schema import Shape, letters
 
 _SCALARS: dict[Any, frozenset[str]] = {
@@ -33,38 +35,37 @@ class Expectations:
 
     Attributes:
         client: Name of the client class, which takes ``contract=`` and ``operations=``.
-        login: Name of the operation that returns the token; no function can replace it.
         essential: Per operation, the facts without which an export fails: ``query:name``,
             ``sends:path`` or ``reads:path``.
         kinds: Per operation, the JSON types that a property may have, by the property's path.
-        words: Per operation, the values of a query parameter or property that an export relies on,
-            by ``query:name`` or ``reads:path``.
+        words: The values of a query parameter or property that an export relies on, by name; in
+            lists, by path in an entry.
         may_be_empty: Properties that an answer may leave out, each as ``operation path``.
         replaced: By name of a user's function, the facts that an export with this function does
             not need: an operation, or an operation and one of its facts.
         functions: Names of users' functions that differ from the name of the operation.
         values: Per operation, Python expressions for the values that a function can send, each with
             the names that an API may give the value.
-        alike: By our name of a property, other names that an API may give the property.
         any_case: Whether the service accepts query names in any letter case.
-        envelope: Name of the member that holds an answer's payload on the wire; empty for none.
-        payload: Returns the payload's path in an answer of an operation; None if the payload has
-            no members to compare.
     """
 
     client: str
-    login: str
     essential: Mapping[str, frozenset[str]]
     kinds: Mapping[str, Mapping[str, frozenset[str]]]
-    words: Mapping[str, Mapping[str, tuple[str, ...]]] = field(factory=dict[str, Any])
+    words: Mapping[str, tuple[str, ...]] = field(factory=dict[str, Any])
     may_be_empty: frozenset[str] = frozenset()
     replaced: Mapping[str, tuple[str, ...]] = field(factory=dict[str, Any])
     functions: Mapping[str, str] = field(factory=dict[str, str])
     values: Mapping[str, Mapping[str, str]] = field(factory=dict[str, Any])
-    alike: Mapping[str, str] = field(factory=dict[str, str])
     any_case: bool = False
-    envelope: str = ""
-    payload: Callable[[str, Shape], str | None] = lambda _, __: ""
+
+    def answer_of(self, ours: Operation, theirs: VendorOperation) -> Shape | None:
+        """Return the shape to compare with what our operation reads; None if there is none.
+
+        The client accepts a number without an object as the id of an upload.
+        """
+        bare = theirs.answer is not None and "integer" in theirs.answer[""].kinds
+        return None if bare and f"{ours.name} id" in self.may_be_empty else theirs.answer
 
     def values_of(self, operation: str) -> dict[str, str]:
         """Return Python expressions for the values that an operation's function can send.
@@ -79,7 +80,7 @@ class Expectations:
 
         The name is empty for the login, which no function can replace.
         """
-        return "" if operation == self.login else self.functions.get(operation, operation)
+        return "" if operation in TOKEN_CALLS else self.functions.get(operation, operation)
 
 
 def kinds_of(model: Any, at: str = "") -> dict[str, frozenset[str]]:
@@ -87,23 +88,15 @@ def kinds_of(model: Any, at: str = "") -> dict[str, frozenset[str]]:
     found: dict[str, frozenset[str]] = {}
     hints = get_type_hints(model)
     for attribute in attrs.fields(model):
-        if attribute.name == "extra":
-            continue
-        name = wire_name(attribute)
+        hint, name = hints[attribute.name], wire_name(attribute)
         path = f"{at}.{name}" if at else name
-        # Of a hint such as `X | None`, use `X`.
-        types = [kind for kind in get_args(hints[attribute.name]) if kind is not type(None)]
-        type_ = hints[attribute.name]
-        if get_origin(type_) is not tuple and len(types) == 1:
-            type_ = types[0]
-        if type_ in _SCALARS:
-            found[path] = _SCALARS[type_]
-        elif get_origin(type_) is tuple:
+        listed = get_origin(hint) is tuple
+        # Of a hint such as `X | None` or `tuple[X, ...]`, use `X`.
+        kind = get_args(hint)[0] if listed or type(None) in get_args(hint) else hint
+        if listed:
             found[path] = frozenset({"array"})
-            inner = get_args(type_)[0]
-            if attrs.has(inner):
-                found |= kinds_of(inner, f"{path}[]")
-        elif attrs.has(type_):
-            found[path] = frozenset({"object"})
-            found |= kinds_of(type_, path)
+        elif kind in _SCALARS or attrs.has(kind):
+            found[path] = _SCALARS.get(kind, frozenset({"object"}))
+        if attrs.has(kind):
+            found |= kinds_of(kind, f"{path}[]" if listed else path)
     return found

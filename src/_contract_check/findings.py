@@ -132,15 +132,10 @@ class Comparison:
         ]
         if self.foreign:
             yield "The file describes none of these operations: is it the file of this service?"
-        elif self.contradicted:
-            yield "The file contradicts something an export needs."
-        elif unknown:
-            yield (
-                "The file contradicts nothing an export needs, but it does not describe all of it: "
-                f"{', '.join(unknown)}."
-            )
-        else:
-            yield "The file contradicts nothing an export needs."
+            return
+        found = "something" if self.contradicted else "nothing"
+        rest = f"; it does not describe all of it: {', '.join(unknown)}" if unknown else ""
+        yield f"The file contradicts {found} an export needs{rest}."
 
 
 def _operation_lines(item: OperationFinding) -> Iterator[str]:
@@ -148,18 +143,15 @@ def _operation_lines(item: OperationFinding) -> Iterator[str]:
         yield f"  {item.name}: yours, not compared"
         return
     right = sum(found.status == "confirmed" for found in item.findings)
-    known = f", {right} of {item.facts} properties" if item.facts else ""
+    known = f", {right} of {item.facts} properties" if item.findings else ""
     yield f"  {item.name}: {item.status}{known}  [{item.ours}, {item.evidence}]"
     for found in item.findings:
-        name = f"{found.place} {found.name}"
-        if found.contradicts:
+        if found.status in ("differs", "missing"):
+            mark, note = ("!", "") if found.contradicts else ("-", ", which no export needs")
             ours, theirs = found.ours or "not sent", found.theirs or "nothing like it"
-            yield f"    ! {name}: {found.status}; ours: {ours}; file: {theirs}"
-            yield f"        {found.remedy}"
-        elif found.status == "differs":
-            yield f"    - {name}: differs, which no export needs; file: {found.theirs}"
-        elif found.status == "missing":
-            yield f"    - {name}: missing, which no export needs"
+            said = f"{found.place} {found.name}: {found.status}{note}"
+            yield f"    {mark} {said}; ours: {ours}; file: {theirs}"
+            yield from (f"        {found.remedy}",) if found.contradicts else ()
     heading = "as the file writes it" if item.theirs else "looks like it"
     for first, *lines in item.calls:
         yield f"    {heading}: {first}"

@@ -33,46 +33,29 @@ def match_all(
     file has several of our operations below it. If two prefixes fit equally well, neither is used.
     """
     matches: dict[str, VendorOperation] = {}
-    moved: dict[str, dict[str, dict[str, VendorOperation]]] = defaultdict(dict)
+    found: dict[str, dict[str, dict[str, VendorOperation]]] = defaultdict(dict)
     for operation in ours:
         old, tail = split_prefix(operation.path)
         end = _segments(tail)
         for item in theirs:
-            theirs_path = _segments(item.path)
-            if item.method != operation.method or theirs_path[-len(end) :] != end:
-                continue
-            if theirs_path == _segments(operation.path):
-                matches.setdefault(operation.name, item)
-            elif old:
-                new = "/".join(theirs_path[: -len(end)])
-                moved[old].setdefault(new, {})[operation.name] = item
-    stayed = {split_prefix(item.path)[0] for item in ours if item.name in matches}
-    for old, prefixes in moved.items():
-        counts = sorted(map(len, prefixes.values()))
-        new, found = max(prefixes.items(), key=lambda entry: len(entry[1]))
-        enough = len(found) > 1 or _unversioned(new) == _unversioned(old)
-        if old not in stayed and counts[-2:] != [len(found)] * 2 and enough:
-            matches.update(found)
+            path = _segments(item.path)
+            if item.method == operation.method and path[-len(end) :] == end:
+                prefix = "/".join(path[: -len(end)])
+                found[old].setdefault(prefix, {}).setdefault(operation.name, item)
+    for old, below in found.items():
+        new = max(below, key=lambda prefix: len(below[prefix]))
+        only = sum(len(below[new]) == len(other) for other in below.values()) == 1
+        moved = only and (len(below[new]) > 1 or _unversioned(new) == _unversioned(old))
+        here = old.strip("/").casefold()
+        if here in below:
+            matches |= below[here]
+        elif old and moved:
+            matches |= below[new]
     return matches
 
 
-def described_prefixes(
-    ours: Sequence[Operation], theirs: Sequence[VendorOperation], matches: Collection[str]
-) -> set[str]:
-    """Return the prefixes of our paths below which the file describes operations.
-
-    Below such a prefix, an operation that the file does not have is missing.
-    """
-    known = {split_prefix(item.path)[0] for item in ours if item.name in matches}
-    for prefix in {split_prefix(item.path)[0] for item in ours}:
-        start = _segments(prefix)
-        if any(_segments(item.path)[: len(start)] == start for item in theirs):
-            known.add(prefix)
-    return known - {""}
-
-
 def patched_path(ours: str, theirs: str) -> str | None:
-    """Return the vendor's path with our placeholders.
+    """Return the vendor's path with our placeholders, and without a slash at its end.
 
     The result is None if the two paths have different numbers of placeholders.
     """
@@ -80,7 +63,7 @@ def patched_path(ours: str, theirs: str) -> str | None:
     if len(_PLACEHOLDER.findall(theirs)) != len(names):
         return None
     remaining = iter(names)
-    return _PLACEHOLDER.sub(lambda _: next(remaining), theirs)
+    return _PLACEHOLDER.sub(lambda _: next(remaining), theirs.rstrip("/"))
 
 
 def look_alikes(
@@ -120,9 +103,7 @@ def look_alikes(
             fits = (common > 0 or alike > 1) and item.method in (operation.method, "GET", "POST")
             fits = fits and not carries_content(item.body, item.media)
         if fits and id(item) not in taken:
-            longer = not upload and item.path.count("{") > operation.path.count("{")
-            score = 2 * (common - longer) + (item.method == operation.method)
-            score += len(names & {*asked, *given})
+            score = 2 * common + (item.method == operation.method) + len(names & {*asked, *given})
             scored.append((score, item))
     scored.sort(key=lambda entry: -entry[0])
     return [item for _, item in scored[: MOST_LOOK_ALIKES * (1 + upload)]]
@@ -152,12 +133,6 @@ def content_path(shape: Shape | None) -> str | None:
         if schema.format in BASE64 or (named and schema.kinds <= {"string"}):
             return path
     return None
-
-
-def same_path(ours: str, theirs: str) -> bool:
-    """Return True if two paths are equal except for the names of their placeholders."""
-    one, other = (_PLACEHOLDER.sub("{}", path).strip("/") for path in (ours, theirs))
-    return one == other
 
 
 def _segments(path: str) -> tuple[str, ...]:

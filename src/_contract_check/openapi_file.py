@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-from attrs import field, frozen
+from attrs import frozen
 
-from _client_kit._json import JsonError, is_list, is_object, loads
+from _client_kit._json import JsonError, is_object, loads
 from _contract_check.openapi_schema import (
     References,
-    Schema,
     Shape,
     VendorFileError,
+    as_list,
+    as_object,
     is_true,
     text,
     tree,
@@ -25,7 +26,6 @@ MAX_BYTES = 16 * 1024 * 1024
 _METHODS = ("get", "post", "put", "patch", "delete")
 _OUR_HEADERS = ("authorization", "accept", "content-type", "user-agent")
 _NO_YAML = "it is not JSON; to read YAML, install the extra: pip install 'banqup-zenvoices[yaml]'"
-_NOTHING: Shape = {"": Schema()}
 
 
 @frozen(eq=False)
@@ -40,40 +40,37 @@ class VendorOperation:
             send in every request.
         body: The shape of the request's body; None if the file describes none.
         media: The media type to which ``body`` belongs.
-        answer: The shape of a successful answer; None if the file describes none.
+        answer: The shape of a successful answer, without ABP's envelope; None if the file describes
+            none.
         answer_media: The media type to which ``answer`` belongs.
     """
 
     method: str
     path: str
-    name: str = ""
-    query: Shape = field(default=_NOTHING, repr=False)
-    headers: Shape = field(default=_NOTHING, repr=False)
-    body: Shape | None = field(default=None, repr=False)
-    media: str = ""
-    answer: Shape | None = field(default=None, repr=False)
-    answer_media: str = ""
+    name: str
+    query: Shape
+    headers: Shape
+    body: Shape | None
+    media: str
+    answer: Shape | None
+    answer_media: str
 
-    def lines(self, payload: Callable[[str, Shape], str | None]) -> Iterator[str]:
-        """Yield lines of text: method, path, required parameters, body and answer.
-
-        ``payload`` is the function of this name in :class:`Expectations`.
-        """
+    def lines(self) -> Iterator[str]:
+        """Yield lines of text: method, path, required parameters, body and answer."""
         yield f"{self.method} {self.path}" + (f" ({self.name})" if self.name else "")
         for place, shape in (("query", self.query), ("header", self.headers)):
             for name in sorted(shape[""].required):
                 yield f"  {place} {name}: {typed(shape, name)}, required"
-        yield from _written("body", self.body, self.media, "")
-        at = "" if self.answer is None else payload("", self.answer) or ""
-        yield from _written("answer", self.answer, self.answer_media, at)
+        yield from _written("body", self.body, self.media)
+        yield from _written("answer", self.answer, self.answer_media)
 
 
-def _written(name: str, shape: Shape | None, media: str, at: str) -> Iterator[str]:
+def _written(name: str, shape: Shape | None, media: str) -> Iterator[str]:
     other = media and not is_json(media)
     if shape is not None or other:
         yield f"  {name}:" + (f" as {media}" if other else "")
     if shape is not None:
-        yield from (f"    {line}" for line in tree(shape, at) or (typed(shape, at),))
+        yield from (f"    {line}" for line in tree(shape) or (typed(shape, ""),))
 
 
 @frozen(eq=False)
@@ -130,35 +127,32 @@ def read_openapi(root: Any) -> VendorFile:
         VendorFileError: The value is not an OpenAPI file of version 2.0, 3.0 or 3.1, or it has no
             paths.
     """
-    if not is_object(root):
-        message = "it is not an OpenAPI file: an object was expected at its root"
-        raise VendorFileError(message)
+    root = as_object(root)
     version = text(root.get("openapi", root.get("swagger")))
     if not version.startswith(("2.", "3.0", "3.1")):
         shown = f"version {version[:20]!r}" if version else "no 'openapi' or 'swagger' version"
         message = f"it is not an OpenAPI file of version 2.0, 3.0 or 3.1: it names {shown}"
         raise VendorFileError(message)
-    paths = root.get("paths")
-    if not is_object(paths) or not paths:
+    paths = as_object(root.get("paths"))
+    if not paths:
         message = "the OpenAPI file describes no paths"
         raise VendorFileError(message)
     reader = _Reader(root)
     operations = [
         reader.operation(method, text(path), item, item[method])
-        for path, item in ((path, reader.file.follow(raw)) for path, raw in paths.items())
+        for path, item in ((path, reader.follow(raw)) for path, raw in paths.items())
         if path.startswith("/") and is_object(item)
         for method in _METHODS
         if is_object(item.get(method))
     ]
-    title = text(_object(root.get("info")).get("title"))
+    title = text(as_object(root.get("info")).get("title"))
     return VendorFile(title[:100], version[:20], tuple(operations))
 
 
-class _Reader:
+class _Reader(References):
     def __init__(self, root: Mapping[str, Any]) -> None:
-        self.file = References(root)
-        self._root = root
-        server = _object(next(iter(_list(root.get("servers"))), None))
+        super().__init__(root)
+        server = as_object(next(iter(as_list(root.get("servers"))), None))
         prefix = re.sub(r"^([^/]*:)?//[^/]*", "", text(server.get("url"))) or text(
             root.get("basePath")
         )
@@ -170,7 +164,7 @@ class _Reader:
         """Return an operation, with the parameters that it inherits from its path."""
         places: dict[str, dict[str, Any]] = {}
         for level in (item, raw):
-            for parameter in map(self.file.follow, _list(level.get("parameters"))):
+            for parameter in map(self.follow, as_list(level.get("parameters"))):
                 if is_object(parameter):
                     name = text(parameter.get("name"))
                     places.setdefault(text(parameter.get("in")), {})[name] = parameter
@@ -180,45 +174,54 @@ class _Reader:
             if name.lower() not in _OUR_HEADERS
         }
         media, body = self._content(self._body(raw, places))
-        answer_media, answer = self._answer(_object(raw.get("responses")))
+        answer_media, answer = self._answer(as_object(raw.get("responses")))
         return VendorOperation(
             method=method.upper(),
             path=self._prefix + path,
             name=text(raw.get("operationId"))[:100],
-            query=self.file.shape(_parameters(places.get("query", {}))),
-            headers=self.file.shape(_parameters(headers)),
+            query=self.shape(_parameters(places.get("query", {}))),
+            headers=self.shape(_parameters(headers)),
             body=body,
             media=media,
-            answer=answer,
+            answer=answer and self._payload(answer),
             answer_media=answer_media,
         )
 
     def _body(self, raw: Mapping[str, Any], places: Mapping[str, Mapping[str, Any]]) -> Any:
         """Return the body's schema by media type, in the structure of OpenAPI 3."""
         for parameter in places.get("body", {}).values():
-            consumes = raw.get("consumes", self._root.get("consumes"))
-            return dict.fromkeys(map(text, _list(consumes) or ["application/json"]), parameter)
+            consumes = raw.get("consumes", self.root.get("consumes"))
+            return dict.fromkeys(map(text, as_list(consumes) or ["application/json"]), parameter)
         if form := places.get("formData"):
             upload = any(parameter.get("type") == "file" for parameter in form.values())
             media = "multipart/form-data" if upload else "application/x-www-form-urlencoded"
             return {media: {"schema": _parameters(form)}}
-        return _object(self.file.follow(raw.get("requestBody"))).get("content")
+        return as_object(self.follow(raw.get("requestBody"))).get("content")
 
     def _answer(self, answers: Mapping[str, Any]) -> tuple[str, Shape | None]:
         """Return media type and shape of the first successful answer; JSON is preferred."""
         found: list[tuple[str, Shape | None]] = [("", None)]
         for status in sorted(filter(_good, answers)):
-            answer = _object(self.file.follow(answers[status]))
+            answer = as_object(self.follow(answers[status]))
             in_version_2 = {"application/json": answer} if "schema" in answer else None
             found.append(self._content(in_version_2 or answer.get("content")))
         return max(found, key=lambda one: (one[1] is not None and is_json(one[0]), bool(one[0])))
 
+    def _payload(self, shape: Shape) -> Shape:
+        """Return the shape of an answer without ABP's envelope.
+
+        ABP writes no envelope into its OpenAPI files, so most files do not describe one.
+        """
+        members = shape[""].members
+        wrapped = "result" in members and {"success", "__abp"} & set(members)
+        return self.shape(members["result"]) if wrapped else shape
+
     def _content(self, content: Any) -> tuple[str, Shape | None]:
         """Return media type and shape of a body or answer; JSON is preferred."""
-        offered = _object(content)
+        offered = as_object(content)
         media = next(filter(is_json, offered), next(iter(offered), ""))
-        described = _object(offered.get(media))
-        return text(media), self.file.shape(described["schema"]) if "schema" in described else None
+        described = as_object(offered.get(media))
+        return text(media), self.shape(described["schema"]) if "schema" in described else None
 
 
 def _parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
@@ -228,20 +231,11 @@ def _parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
     """
     members: dict[str, Any] = {}
     for name, parameter in parameters.items():
-        schema = {key: value for key, value in parameter.items() if key != "required"}
-        if schema.get("type") == "file":
-            schema |= {"type": "string", "format": "binary"}
-        members[name] = parameter.get("schema", schema)
+        members[name] = parameter.get("schema", parameter)
+        if parameter.get("type") == "file":
+            members[name] = {"type": "string", "format": "binary"}
     required = [name for name, one in parameters.items() if is_true(one.get("required"))]
     return {"type": "object", "properties": members, "required": required}
-
-
-def _object(value: Any) -> Mapping[str, Any]:
-    return value if is_object(value) else {}
-
-
-def _list(value: Any) -> list[Any]:
-    return value if is_list(value) else []
 
 
 def _good(status: str) -> bool:

@@ -23,21 +23,22 @@ MAX_PATHS = 1_000
 MAX_PARTS = 40
 MAX_LINES = 120
 MOST_NAMES = 12
+_OPEN = "_open"
 
 
 class VendorFileError(ValueError):
     """The file cannot be compared with a contract; the text says why."""
 
 
-@frozen(eq=False)
+@frozen
 class Schema:
     """One level of a schema; the levels below it are not decoded.
 
     Attributes:
         kinds: The JSON types; empty if the file names none.
         words: The values that the file allows, as texts; empty if it allows all.
-        members: The undecoded schemas of the members that the file names.
-        entries: The undecoded schema of a list's entries.
+        members: The undecoded schemas of the members that the file names; of a list, the one schema
+            of its entries, by the name ``[]``.
         open: Whether the object may have members that the file does not name.
     """
 
@@ -46,7 +47,6 @@ class Schema:
     words: tuple[str, ...] = ()
     members: Mapping[str, Any] = {}
     required: frozenset[str] = frozenset()
-    entries: Any = None
     read_only: bool = False
     open: bool = False
 
@@ -54,6 +54,11 @@ class Schema:
     def described(self) -> bool:
         """Whether a member that the file does not name is certainly missing."""
         return not self.open and bool(self.members or self.kinds - {"object"})
+
+    @property
+    def names(self) -> str:
+        """The first of the members' names, as one text."""
+        return ", ".join([name for name in self.members if name != "[]"][:MOST_NAMES])
 
     def __str__(self) -> str:
         kinds = "|".join(sorted(self.kinds)) or "anything"
@@ -83,30 +88,24 @@ class Place:
         return self.status in ("confirmed", "differs")
 
 
-def locate(shape: Shape | None, path: str, at: str | None = "") -> Place:
+def locate(shape: Shape | None, path: str) -> Place:
     """Return the place of a property in a shape; names match if their :func:`letters` are equal.
 
-    The property's path is relative to ``at``, a path in the shape. If ``shape`` or ``at`` is None,
-    the place is ``not described``.
+    If the shape is None, the place is ``not described``.
     """
-    if shape is None or at is None:
+    if shape is None:
         return Place("not described", "")
-    if path in shape[at].members:  # a query parameter may be called "filter[id]"
-        return Place("confirmed", below(at, path))
-    name = ""
+    if path in shape[""].members:  # a query parameter may be called "filter[id]"
+        return Place("confirmed", path)
+    at = ""
     for part in re.findall(r"\[\]|[^.\[]+", path):
         above = shape.get(at, Schema())
         alike = [item for item in above.members if letters(item) == letters(part)]
-        if part == "[]":
-            fits, name = not above.kinds or "array" in above.kinds, part
-        else:
-            fits = part in alike or len(alike) == 1
-            name = part if part in alike else "".join(alike[:1])
-        if not fits:
-            said = ", ".join(list(above.members)[:MOST_NAMES])
-            said = said or (f"{at or 'the answer'} is of type {above}" if above.kinds else "")
+        if part not in alike and len(alike) != 1:
+            kind = f"{at or 'the answer'} is of type {above}" if above.kinds else ""
+            said = above.names or kind
             return Place("missing" if above.described else "not described", said)
-        at = below(at, name)
+        at = below(at, part if part in alike else alike[0])
     return Place("confirmed" if last(at) == last(path) else "differs", at)
 
 
@@ -138,10 +137,10 @@ def typed(shape: Shape, path: str) -> str:
     return f"list of {shape[inner]}" if inner != path else str(shape.get(path, Schema()))
 
 
-def tree(shape: Shape, at: str = "") -> tuple[str, ...]:
+def tree(shape: Shape) -> tuple[str, ...]:
     """Return a shape as lines of text, one for each property; a long shape is cut."""
-    inner = entries_of(shape, at)
-    lines = [*(["a list of"] if inner != at else []), *islice(_lines(shape, inner, ""), MAX_LINES)]
+    inner = entries_of(shape, "")
+    lines = [*(["a list of"] if inner else []), *islice(_lines(shape, inner, ""), MAX_LINES)]
     return tuple(lines if len(lines) < MAX_LINES else [*lines, "..."])
 
 
@@ -169,9 +168,9 @@ class References:
 
     def __init__(self, root: Mapping[str, Any]) -> None:
         self.root = root
-        # The keys are the id() of undecoded schemas. Each schema is kept in the value: otherwise it
-        # could be deleted, and another object could get the same id().
-        self._known: dict[int, tuple[Any, Schema]] = {}
+        # The keys are the id() of schemas in the file. Each schema is kept in the value: otherwise
+        # it could be deleted, and another object could get the same id().
+        self._known: dict[int, tuple[Any, dict[str, Any]]] = {}
 
     def follow(self, value: Any) -> Any:
         """Return the parameter, body or answer that a ``$ref`` leads to.
@@ -189,7 +188,7 @@ class References:
         place: Any = self.root if reference.startswith("#") else None
         for part in reference.split("/")[1:]:
             name = unquote(part).replace("~1", "/").replace("~0", "~")
-            place = place.get(name) if is_object(place) else None
+            place = as_object(place).get(name)
         return place
 
     def shape(self, raw: Any) -> Shape:
@@ -201,76 +200,67 @@ class References:
         waiting: deque[tuple[str, Any, int]] = deque([("", raw, 0)])
         while waiting and len(found) < MAX_PATHS:
             path, written, level = waiting.popleft()
-            schema = found[path] = self._schema(written)
+            schema = found[path] = _schema(self._merged(written))
             if level < MAX_LEVELS:
-                inside = {**schema.members, **({"[]": schema.entries} if schema.entries else {})}
-                waiting += [(below(path, name), it, level + 1) for name, it in inside.items()]
+                inside = schema.members.items()
+                waiting += [(below(path, name), it, level + 1) for name, it in inside]
         return found
 
-    def _schema(self, raw: Any, level: int = 0) -> Schema:
-        """Return one level of a schema, with its references and variants merged into it."""
+    def _merged(self, raw: Any, level: int = 0) -> dict[str, Any]:
+        """Return one level of a schema with its references and variants merged into it.
+
+        The result has ``_open`` if there may be members that the file does not name.
+        """
+        raw = self.follow(raw)
         if not is_object(raw) or level > MAX_PARTS:
-            return Schema(open=True)
+            return {_OPEN: True}
         if id(raw) not in self._known:
-            self._known[id(raw)] = raw, Schema()  # used if a reference below leads back here
-            found = _own(raw)
-            target = [self._target(text(raw["$ref"]))] if "$ref" in raw else []
-            for part in [*target, *_listed(raw, "allOf")]:
-                found = _merged(found, self._schema(part, level + 1))
+            self._known[id(raw)] = raw, {}  # used if a reference below leads back here
+            parts = [self._merged(part, level + 1) for part in as_list(raw.get("allOf"))]
             for name in ("oneOf", "anyOf"):
-                parts = [self._schema(part, level + 1) for part in _listed(raw, name)]
-                variants = [part for part in parts if part.kinds or part.members or part.words]
+                variants = [self._merged(part, level + 1) for part in as_list(raw.get(name))]
                 # A variant of its own is how null is allowed. Of several, none is certain.
-                only = variants[0] if len(variants) == 1 else Schema(open=bool(variants))
-                found = _merged(found, only)
+                variants = [part for part in variants if _schema(part) != Schema()]
+                parts += variants if len(variants) < 2 else [{_OPEN: True}]
+            found = raw
+            for part in parts:
+                members = as_object(found.get("properties"))
+                members = members | as_object(part.get("properties")) | members
+                required = [*as_list(found.get("required")), *as_list(part.get("required"))]
+                found = {**part, **found, "properties": members, "required": required}
             self._known[id(raw)] = raw, found
         return self._known[id(raw)][1]
 
 
-def _own(raw: Mapping[str, Any]) -> Schema:
-    """Return one level of a schema without its references and variants."""
-    named = raw.get("type")
+def _schema(merged: Mapping[str, Any]) -> Schema:
+    named = merged.get("type")
     kinds = {text(kind) for kind in (named if is_list(named) else [named])} - {"", "null"}
-    written = raw.get("properties")
-    members: dict[str, Any] = written if is_object(written) else {}
-    if not kinds and (members or "items" in raw):
+    members = as_object(merged.get("properties"))
+    if not kinds and (members or "items" in merged):
         kinds = {"object" if members else "array"}
-    more = raw.get("additionalProperties")
-    words = _listed(raw, "enum") or [raw.get("const")]
+    if "array" in kinds:
+        members = {"[]": merged.get("items")}
+    more = merged.get("additionalProperties")
+    words = as_list(merged.get("enum")) or [merged.get("const")]
     return Schema(
         kinds=frozenset(kinds),
-        format=text(raw.get("contentEncoding", raw.get("format"))),
+        format=text(merged.get("contentEncoding", merged.get("format"))),
         words=tuple(text(word) for word in words if word is not None),
         members={text(name): value for name, value in members.items() if name},
-        required=frozenset(map(text, _listed(raw, "required"))),
-        entries=raw.get("items"),
-        read_only=is_true(raw.get("readOnly")),
-        open=is_object(more) or is_true(more),
+        required=frozenset(map(text, as_list(merged.get("required")))),
+        read_only=is_true(merged.get("readOnly")),
+        open=_OPEN in merged or is_object(more) or is_true(more),
     )
 
 
-def _merged(one: Schema, other: Schema) -> Schema:
-    """Return the schema of values that satisfy both schemas."""
-    members = dict(one.members)
-    for name, raw in other.members.items():
-        known = members.setdefault(name, raw)
-        if known is not raw:
-            members[name] = {"allOf": [known, raw]}
-    return Schema(
-        kinds=one.kinds & other.kinds or one.kinds or other.kinds,
-        format=one.format or other.format,
-        words=one.words or other.words,
-        members=members,
-        required=one.required | other.required,
-        entries=other.entries if one.entries is None else one.entries,
-        read_only=one.read_only or other.read_only,
-        open=one.open or other.open,
-    )
-
-
-def _listed(raw: Mapping[str, Any], name: str) -> list[Any]:
-    value = raw.get(name)
+def as_list(value: Any) -> list[Any]:
+    """Return a list unchanged, and an empty list for any other value."""
     return value if is_list(value) else []
+
+
+def as_object(value: Any) -> dict[str, Any]:
+    """Return an object unchanged, and an empty object for any other value."""
+    return value if is_object(value) else {}
 
 
 def is_true(value: object) -> bool:

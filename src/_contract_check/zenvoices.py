@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from _contract_check.expectations import Expectations, kinds_of
-from _contract_check.openapi_schema import Shape
 from zenvoices_client import Company, InboxDocument
 
 _ARRAY = frozenset({"array"})
@@ -42,33 +41,9 @@ _VALUES = {
     "inbox.list": {**_PAGE, "asked.company_id": "administrationId companyId"},
     "inbox.details": _REFERENCE,
 }
-_ALIKE = {
-    "id": "documentId inboxId inboxDocumentId",
-    "externalId": "reference",
-    "administrationId": "companyId",
-    "code": "administrationCode companyCode",
-    "items": "results records content data",
-    "totalCount": "total totalElements",
-}
-
-
-def _payload(operation: str, answer: Shape) -> str | None:
-    """Return the payload's path in an answer: below ABP's envelope if the file describes one.
-
-    ABP writes no envelope into its OpenAPI files, so most files do not describe one. The result is
-    None for an upload's answer that is a number without an object, which has no members to compare.
-    """
-    wrapped = "result" in answer[""].members and {"success", "__abp"} & set(answer[""].members)
-    at = "result" if wrapped else ""
-    # The client accepts a number without an object as the id of an upload.
-    bare = operation == "inbox.upload" and at in answer and "integer" in answer[at].kinds
-    return None if bare else at
-
-
 _INBOX = kinds_of(InboxDocument)
 ZENVOICES = Expectations(
     client="ZenvoicesClient",
-    login="login",
     essential={name: frozenset(text.split()) for name, text in _ESSENTIAL.items()},
     kinds={
         "companies.list": {"items": _ARRAY, **kinds_of(Company, "items[]")},
@@ -80,9 +55,6 @@ ZENVOICES = Expectations(
     replaced={"inbox.find": ("inbox.details", "inbox.list")},
     functions={"inbox.details": "inbox.find"},
     values=_VALUES,
-    alike=_ALIKE,
     any_case=True,
-    envelope="result",
-    payload=_payload,
 )
 """The facts that an export needs from Zenvoices."""

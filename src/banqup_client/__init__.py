@@ -7,28 +7,10 @@ was not checked against the service. ``contract.json`` has the source of each fa
 
 import typing as _typing
 
+from _client_kit import _public
 from _client_kit._arguments import ServiceWord
-from _client_kit._errors import (
-    ConfigurationError,
-    CredentialsError,
-    NotFoundError,
-    OutcomeUnknownError,
-    PermissionDeniedError,
-    ProtocolError,
-    RateLimitedError,
-    RejectedError,
-    ServiceError,
-    UnavailableError,
-    UnreachableError,
-)
-from _client_kit._files import Base64
 from _client_kit._lazy import lazy_names as _lazy_names
-from _client_kit._operations import Answer, Asked, Call
-from _client_kit._paging import Page
-from _client_kit._redaction import RedactSecrets
-from _client_kit._retry import RetryPolicy
-from _client_kit._secret import Secret
-from _client_kit._sync._paging import Listing
+from _client_kit._public import *
 from _client_kit._version import __version__ as __version__
 from banqup_client._asked import (
     AskedBytes,
@@ -65,8 +47,6 @@ if _typing.TYPE_CHECKING:
 __all__ = [
     "NOT_WHITELISTED",
     "Address",
-    "Answer",
-    "Asked",
     "AskedBytes",
     "AskedDocument",
     "AskedDocumentFiles",
@@ -76,11 +56,7 @@ __all__ = [
     "AsyncBanqupClient",
     "AsyncListing",
     "BanqupClient",
-    "Base64",
-    "Call",
     "ClientCredentials",
-    "ConfigurationError",
-    "CredentialsError",
     "Document",
     "DocumentConnection",
     "DocumentFile",
@@ -91,27 +67,14 @@ __all__ = [
     "FileDetails",
     "FileNotReadyError",
     "FileRefusedError",
-    "Listing",
     "Message",
-    "NotFoundError",
-    "OutcomeUnknownError",
-    "Page",
     "Party",
-    "PermissionDeniedError",
-    "ProtocolError",
-    "RateLimitedError",
-    "RedactSecrets",
-    "RejectedError",
-    "RetryPolicy",
-    "Secret",
-    "ServiceError",
     "ServiceWord",
     "Space",
-    "UnavailableError",
-    "UnreachableError",
     "UrlExpiredError",
     "User",
 ]
+__all__ += _public.__all__
 
 # The async names are imported on first use, so that code without an event loop does not import
 # asyncio. Type checkers see the imports above instead, and so find misspelt names.

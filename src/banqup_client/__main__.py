@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from _client_kit._contract import load_contract
 from _contract_check.banqup import BANQUP
 from _contract_check.command import run
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    return run("banqup_client", load_contract("banqup_client"), BANQUP, arguments)
+    return run("banqup_client", BANQUP, arguments)
 
 
 if __name__ == "__main__":

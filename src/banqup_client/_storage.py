@@ -1,30 +1,42 @@
-"""Check signed URLs: a signed URL is a credential, and its host comes from an answer."""
+"""Signed URLs, and checks of the content behind them.
+
+A signed URL is a credential until it expires, and its host comes from an answer.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from typing import BinaryIO
 from urllib.parse import urlsplit
 
 import httpx
+from attrs import frozen
 
 from _client_kit._address import API_PATH, is_loopback, origin_of
 from _client_kit._arguments import check_list
-from _client_kit._errors import ConfigurationError, ProtocolError
+from _client_kit._errors import ConfigurationError, ProtocolError, RejectedError, ServiceError
+from _client_kit._request import TargetError
+from _client_kit._retry import parse_retry_after
 from _client_kit._secret import Secret
+from _client_kit._signals import raised_by_signal_handler
+from _client_kit._status import meaning_of
 from _client_kit._text import Text
+from banqup_client._errors import UrlExpiredError
 
 STORAGE_HOSTS = ("storage.googleapis.com",)  # published
 DEFAULT_MAX_BYTES = 1024 * 1024 * 1024
 
-# Strict, because parsers that disagree about a URL could send it to an unchecked host.
-# httpx refuses URLs longer than 65,536 characters.
-_URL = re.compile(
-    r"(https?)://([A-Za-z0-9._-]{1,300}|\[[0-9A-Fa-f:.]{1,100}\])(?::(\d{1,5}))?(/[!-~]{0,65000})"
+# Scheme, host and port of a URL. Strict, because parsers that disagree about a URL could send it to
+# an unchecked host. httpx refuses URLs longer than 65,536 characters.
+_ORIGIN = re.compile(
+    r"(https?)://([A-Za-z0-9._-]{1,300}|\[[0-9A-Fa-f:.]{1,100}\])(?::(\d{1,5}))?"
+    r"(?=/[!\"$-~]{0,65000}\Z)"
 )
 # A name with a dot, whose last part begins with a letter. Otherwise it could be an address:
 # resolvers read names that end in a number as addresses, such as ``127.1`` and ``0x7f.1``.
-_HOST_NAME = re.compile(r"((?:[A-Za-z0-9_-]+\.)+[A-Za-z][A-Za-z0-9-]*)(?::(\d{1,5}))?")
+_HOST_NAME = re.compile(r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z][A-Za-z0-9-]*")
 
 
 class SignedUrl(httpx.URL):
@@ -58,68 +70,172 @@ class SignedUrl(httpx.URL):
 
 
 class StorageHosts:
-    """The hosts that signed URLs may have: exact names, on port 443 unless given as ``host:port``.
+    """The hosts that signed URLs may have: exact names, with https on port 443.
 
-    If ``base_url`` is on loopback, all hosts on loopback are allowed too, also with http. They
-    cannot be listed.
+    If ``base_url`` is on loopback, all hosts on loopback are allowed too, with any port and also
+    with http. They cannot be listed.
 
     Raises:
         ConfigurationError: ``hosts`` is not a collection of host names.
     """
 
     def __init__(self, hosts: Iterable[str], *, base_url: str) -> None:
+        self._base_url = base_url
         self._loopback = is_loopback(urlsplit(base_url).hostname)
         self._hosts: set[str] = set()
         for name in check_list(hosts, "storage_hosts", "host names", service="banqup"):
-            match = _HOST_NAME.fullmatch(name) if isinstance(name, str) else None
-            if match is None:
+            if not isinstance(name, str) or not _HOST_NAME.fullmatch(name):
                 message = Text(
                     "not_host_names",
                     "storage_hosts must be host names such as 'storage.googleapis.com'",
                 )
                 raise ConfigurationError(message, service="banqup")
-            self._hosts.add(_name(match[1], match[2]))
+            self._hosts.add(name.lower())
 
-    def check(self, url: Secret, *, api: str | None = None) -> SignedUrl:
+    def check(self, url: Secret, *, redirect: bool = False) -> SignedUrl:
         """Return a URL from an answer as a URL that can be requested, if its host is allowed.
 
         Args:
-            url: A signed URL or, if ``api`` is given, a path of the API.
-            api: Base URL of the API; None if a path of the API is not allowed.
+            url: A signed URL, or a path of the API.
+            redirect: Whether the URL is that of a redirect, which must not be a path of the API.
 
         Raises:
             ProtocolError: The URL names another host, or is not a valid signed URL.
         """
-        if api is not None and API_PATH.fullmatch(url.reveal()):
-            return SignedUrl(Secret(api + url.reveal()), f"{origin_of(api)}/***", of_api=True)
-        problem = self._problem(url)
-        if isinstance(problem, Text):
-            message = Text("bad_url", "the signed URL of a file {0}", problem)
-            raise ProtocolError(message, service="banqup")
-        return problem
-
-    def _problem(self, url: Secret) -> Text | SignedUrl:
-        match = _URL.fullmatch(url.reveal())
-        if match is None or "#" in match[4]:
-            return Text("not_signed", "is not a URL that could be signed")
-        scheme, host, port, target = match.groups()
-        try:
-            signed = SignedUrl(url, f"{match[0].removesuffix(target)}/***")
-        except httpx.InvalidURL:
-            return Text("not_signed", "is not a URL that could be signed")
-        if self._loopback and is_loopback(host.strip("[]").lower()):
-            return signed
-        if scheme != "https":
-            return Text("not_https", "is not https")
-        if (name := _name(host, port)) not in self._hosts:
-            return Text(
+        if not redirect and API_PATH.fullmatch(url.reveal()):
+            origin = origin_of(self._base_url)
+            return SignedUrl(Secret(self._base_url + url.reveal()), f"{origin}/***", of_api=True)
+        match = _ORIGIN.match(url.reveal())
+        if match is None:
+            problem = Text("not_signed", "is not a URL that could be signed")
+        else:
+            scheme, host, port = match.groups()
+            loopback = self._loopback and is_loopback(host.strip("[]").lower())
+            listed = host.lower() in self._hosts and scheme == "https" and port in (None, "443")
+            if loopback or listed:
+                return SignedUrl(url, f"{match[0]}/***")
+            problem = Text(
                 "other_host",
-                "names the host {0!r}, which storage_hosts= does not list",
-                name[:100],
+                "leads to {0!r}; it must be https, and a host of storage_hosts=",
+                match[0][:100],
             )
-        return signed
+        raise ProtocolError(
+            Text("bad_url", "the signed URL of a file {0}", problem), service="banqup"
+        )
 
 
-def _name(host: str, port: str | None) -> str:
-    number = int(port or 443)
-    return host.lower() if number == 443 else f"{host.lower()}:{number}"
+@frozen
+class Target:
+    """A file to write content to.
+
+    Attributes:
+        file: A binary file, open for writing.
+        start: Position in the file at which the content begins.
+        size: Length in bytes that the content must have; None if it is not known.
+        max_bytes: Largest length to accept, in bytes.
+    """
+
+    file: BinaryIO
+    start: int
+    size: int | None
+    max_bytes: int
+
+    def clear(self) -> None:
+        """Remove the content that was written so far."""
+        self.file.seek(self.start)
+        self.file.truncate()
+
+    def check(self, length: int, *, whole: bool = True, by: str = "files.download") -> None:
+        """Check the length of downloaded content.
+
+        Args:
+            length: Length in bytes of the content, or of its first part.
+            whole: Whether ``length`` is that of the whole content.
+            by: Name of the operation or function that the content comes from, for the error.
+
+        Raises:
+            RejectedError: The content is larger than ``max_bytes``.
+            ProtocolError: The content does not have ``size`` bytes, or its first part has more.
+        """
+        if length > self.max_bytes:
+            message = Text(
+                "file_over_limit",
+                "files.download: the file is larger than {0} bytes",
+                self.max_bytes,
+            )
+            hint = Text("hint_max_bytes", "Raise max_bytes= if that is expected.")
+            raise RejectedError(
+                message, service="banqup", hint=hint, code="too_large", operation="files.download"
+            )
+        if self.size is None or length == self.size or (length < self.size and not whole):
+            return
+        message = Text(
+            "wrong_size", "{0}: got {1} of the {2} bytes that the file has", by, length, self.size
+        )
+        # Worth another try: a cache or a proxy may have cut the content.
+        raise ProtocolError(
+            message,
+            service="banqup",
+            status=200,
+            retryable=True,
+            code="wrong_size",
+            operation="files.download",
+        )
+
+
+@contextmanager
+def writing() -> Generator[None]:
+    """Return a context manager for writing to the target file: an OSError becomes a TargetError.
+
+    Without this, a full disk would count as a failure of the network.
+    """
+    try:
+        yield
+    except OSError as error:
+        if raised_by_signal_handler(error):
+            raise
+        raise TargetError(error) from None
+
+
+def check_headers(response: httpx.Response, target: Target, *, of_api: bool) -> None:
+    """Raise an error if status and headers show that a response is not the whole, unchanged file.
+
+    ``of_api`` says whether the API has sent the response; otherwise it is from the storage.
+    """
+    headers = response.headers
+    if response.status_code != 200:
+        raise refusal("files.download", response.status_code, headers, of_api=of_api)
+    encoding = headers.get("content-encoding", "identity").strip().lower()
+    if encoding != "identity":
+        message = Text(
+            "compressed_file",
+            "files.download: storage compressed the file although it was asked not to",
+        )
+        raise ProtocolError(message, service="banqup", status=200)
+    length = headers.get("content-length", "")
+    if length.isascii() and length.isdigit() and "transfer-encoding" not in headers:
+        target.check(int(length[:40]))
+
+
+def refusal(
+    name: str, status: int, headers: httpx.Headers, *, of_api: bool = False
+) -> ServiceError:
+    """Return the error for a status of the storage, or of the API.
+
+    The body is not used: the storage's errors may repeat the signed URL.
+    """
+    kind, meaning, _ = meaning_of(status, safe=True)
+    text = Text("in_call", "{0}: {1}", name, meaning)
+    if status in (400, 401, 403) and not of_api:
+        kind = UrlExpiredError
+        text = Text(
+            "url_expired", "{0}: storage did not take the signed URL ({1})", name, str(status)
+        )
+    return kind(
+        text,
+        service="banqup",
+        status=status,
+        retry_after=parse_retry_after(headers.get("retry-after")),
+        # A web page is an error of a gateway, not of the service itself.
+        own=("json" if of_api else "xml") in headers.get("content-type", ""),
+    )

@@ -7,7 +7,6 @@ cron, systemd or a container starts it.
 from __future__ import annotations
 
 import argparse
-import difflib
 import io
 import json
 import logging
@@ -18,16 +17,16 @@ import sys
 import threading
 import traceback
 from collections import Counter
-from collections.abc import Callable, Generator, Sequence
-from contextlib import ExitStack, contextmanager, redirect_stdout
-from functools import cache
+from collections.abc import Callable, Sequence
+from contextlib import ExitStack, redirect_stdout
+from functools import cache, partial
 from pathlib import Path
 from types import FrameType
-from typing import Any, Self, TextIO, get_args
+from typing import Any, TextIO, get_args
 
 from attrs import asdict, evolve, frozen
 
-from _client_kit._arguments import check_seconds, read_environment
+from _client_kit._arguments import check_seconds, nearest, read_environment
 from _client_kit._errors import ConfigurationError, ServiceError, StoreError
 from _client_kit._text import Text, code_of, joined
 from _client_kit._version import __version__
@@ -39,7 +38,7 @@ from bridge._mapping.mapper import Mapper, default_mapper
 from bridge._pairs import Pairs
 from bridge._process import LOGIN_VARIABLES, function_of, login_of_this_process
 from bridge._reports.delivery_rows import Deliveries
-from bridge._reports.events import DocumentFound, Event, RunEnded, RunStarted
+from bridge._reports.events import DocumentFound, Event, Listener, RunEnded, RunStarted
 from bridge._reports.render import plain
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
 from bridge._reports.texts import Lang, language, say, set_language, tell, translate
@@ -94,16 +93,9 @@ def _parser() -> argparse.ArgumentParser:
     status = command("status", _each(_status))
     option(status, "--waiting", action="store_true")
     resend = command("resend", _each(_resend))
-    option(
-        resend.add_argument_group(tell("arguments")),
-        "ids",
-        nargs="+",
-        type=check_document_id,
-        metavar="ID",
-    )
+    option(resend, "ids", nargs="+", type=check_document_id, metavar="ID")
     settle = command("settle", _each(_settle))
-    what = settle.add_argument_group(tell("arguments"))
-    option(what, "id", type=check_document_id, metavar="ID")
+    option(settle, "id", type=check_document_id, metavar="ID")
     seen = settle.add_mutually_exclusive_group(required=True)
     option(seen, "--delivered", action="store_true")
     option(seen, "--not-delivered", action="store_true")
@@ -164,15 +156,17 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     before = language()
     try:
-        with _ended_by_sigterm():
-            set_language(options.lang)
-            _parser().parse_args(rest, options)
-            status: int = options.run(options)
-            sys.stdout.flush()
-            return status
-    except ConfigurationError as error:
+        signal.signal(signal.SIGTERM, _terminate)
+        set_language(options.lang)
+        _parser().parse_args(rest, options)
+        status: int = options.run(options)
+        sys.stdout.flush()
+        return status
+    except ServiceError as error:
         print(_after(PROGRAM, _error_text(error)), file=sys.stderr)
-        return USAGE
+        # A ConfigurationError with a status is an answer of a service.
+        wrong_use = isinstance(error, ConfigurationError) and error.status is None
+        return USAGE if wrong_use else _status_of(error)
     except BrokenPipeError:
         # The program that reads the output has ended. Without this, Python would try to write the
         # rest at exit, and print another error.
@@ -189,19 +183,8 @@ class _Terminated(KeyboardInterrupt):
     """Raised at SIGTERM, so that the signal ends a run as Ctrl-C does: the lease is released."""
 
 
-@contextmanager
-def _ended_by_sigterm() -> Generator[None]:
-    def end(_number: int, _frame: FrameType | None) -> None:
-        raise _Terminated
-
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    before = signal.signal(signal.SIGTERM, end)
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGTERM, before)
+def _terminate(_number: int, _frame: FrameType | None) -> None:
+    raise _Terminated
 
 
 # Verbs: functions that call one method of a connection. Each returns a result and an exit status.
@@ -315,7 +298,7 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
             if options.mapper is not None:
                 mapper = function_of("--mapper", options.mapper)
             _check_logins()
-            stack.enter_context(_log_on_stderr(verbose=options.verbose))
+            _log_on_stderr(stack, verbose=options.verbose)
 
             # Connections with the same settings share clients and store. Without this, three
             # hundred connections would make six hundred TLS handshakes.
@@ -323,14 +306,32 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
             def shared(settings: ConnectionConfig) -> Connection:
                 return stack.enter_context(settings.open())
 
+            def connect(config: ConnectionConfig, listener: Listener) -> Connection:
+                first = shared(evolve(config, space_id="any", company_code="any"))
+                opened = config.open(
+                    banqup=first._banqup,
+                    zenvoices=first._zenvoices,
+                    checkpoints=first._store,
+                    mapper=mapper,
+                    listeners=[listener],
+                )
+                return stack.enter_context(opened)
+
             for number, config in enumerate(configs, 1):
                 place = tell("progress", config.company_code, number, len(configs))
-                with _Progress(place) as progress:
-                    status, result, error = _call(verb, config, shared, mapper, progress, options)
+                _show_line(place)
+                call = partial(_call, partial(connect, config, _progress(place)), options)
+                status, result, error = call(verb)
+                now = result if verb is _status else None
+                fault = isinstance(error, StoreError) or not isinstance(error, ServiceError | None)
+                if verb is _export and status != OK and not fault:
+                    # If an earlier run left a document to a person, say so although a service is
+                    # down now.
+                    needs, now, _ = call(_status)
+                    status = PERSON if needs == PERSON else status
+                _show_line("")
                 _show(status, result, error, config, options, out, several=len(configs) > 1)
-                tells = verb in (_export, _status)
-                if tells and status == PERSON and isinstance(error, ServiceError | None):
-                    _, now, _ = _call(_status, config, shared, mapper, progress, options)
+                if status == PERSON:
                     _name(now, result, config)
                 found.add(status)
         return next((status for status in (USAGE, PERSON, LATER) if status in found), OK)
@@ -367,30 +368,20 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
         raise setting_error("no_config", "there is no file {0}", name, hint=hint)
     configs = ConnectionConfig.from_toml(options.config)
     wanted: list[str] = options.company or []
-    codes = {config.company_code for config in configs}
+    codes = [config.company_code for config in configs]
     for code in wanted:
         if code not in codes:
-            near = difflib.get_close_matches(code, codes, n=5, cutoff=0.0)
             raise setting_error(
                 "no_such_connection",
                 "{0} has no connection of company {1!r}",
                 *(str(options.config), code),
-                hint=Text(
-                    "hint_no_such_connection",
-                    "The nearest code is {0}.|The nearest codes are: {0}.",
-                    *(", ".join(near), len(near)),
-                ),
+                hint=nearest(code, codes),
             )
     return [config for config in configs if not wanted or config.company_code in wanted]
 
 
 def _call(
-    verb: _Verb,
-    config: ConnectionConfig,
-    shared: Callable[[ConnectionConfig], Connection],
-    mapper: Mapper,
-    progress: _Progress,
-    options: Options,
+    connect: Callable[[], Connection], options: Options, verb: _Verb
 ) -> tuple[int, Any, BaseException | None]:
     """Call a verb for one connection; return the exit status, the result and the error.
 
@@ -398,26 +389,15 @@ def _call(
     """
     connection: Connection | None = None
     try:
-        first = shared(evolve(config, space_id="any", company_code="any"))
-        with config.open(
-            banqup=first._banqup,
-            zenvoices=first._zenvoices,
-            checkpoints=first._store,
-            mapper=mapper,
-            listeners=[progress],
-        ) as connection:
-            result, status = verb(connection, options)
-            return status, result, None
+        connection = connect()
+        result, status = verb(connection, options)
     except ServiceError as error:
         if connection is None and isinstance(error, ConfigurationError):
             return USAGE, None, error
-        status = _status_of(error)
-        if verb is _export and status == LATER and not isinstance(error, StoreError):
-            # If an earlier run left a document to a person, say so although a service is down now.
-            status = _call(_status, config, shared, mapper, progress, options)[0] or LATER
-        return status, error.report, error
+        return _status_of(error), error.report, error
     except (Exception, SystemExit) as error:  # noqa: BLE001 - the other connections must still run
         return PERSON, None, error
+    return status, result, None
 
 
 def _show(
@@ -440,27 +420,27 @@ def _show(
         }
         print(json.dumps(line), file=out, flush=True)
     elif result is not None:
-        if several:
-            print(f"== {config.company_code}")
-        print(result.to_text(), flush=True)
-        if several:
-            print()
-    if error is None:
+        text = result.to_text()
+        print(f"== {config.company_code}\n{text}\n" if several else text, flush=True)
+    busy = isinstance(error, BusyError)
+    if error is None or (busy and options.json):
         return
-    text = _after(config.company_code, _error_text(error))
     if not isinstance(error, ServiceError):
         traceback.print_exception(error)
-        print(text, file=sys.stderr)
-    elif not isinstance(error, BusyError):
-        print(text, file=sys.stderr, flush=True)
-    elif not options.json:
-        # Not on standard error, which cron mails: no mail is needed while another run does the
-        # work.
-        print(text, flush=True)
+    # A busy connection is not told on standard error, which cron mails: no mail is needed while
+    # another run does the work.
+    stream = sys.stdout if busy else sys.stderr
+    print(_after(config.company_code, _error_text(error)), file=stream, flush=True)
 
 
 def _name(now: Status | None, result: object, config: ConnectionConfig) -> None:
-    """Write what a person must look at to standard error, which cron mails."""
+    """Write what a person must look at to standard error, which cron mails.
+
+    Args:
+        now: The status after the verb, if it was asked for.
+        result: The result of the verb.
+        config: The connection.
+    """
     lines = [
         joined(": ", joined(", ", row.label, row.document_id), row.reason)
         for row in (() if now is None else now.attention)
@@ -505,31 +485,25 @@ def _as_data(error: BaseException) -> dict[str, Any]:
 # Standard error
 
 
-@contextmanager
-def _log_on_stderr(*, verbose: bool) -> Generator[None]:
-    """Write log records to standard error while the block runs.
+def _log_on_stderr(stack: ExitStack, *, verbose: bool) -> None:
+    """Write log records to standard error until the stack is closed.
 
     If `verbose`, write all from INFO up, in English. Otherwise write only warnings that can be
-    translated, in the language `lang`.
+    translated.
     """
     if verbose:
         logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
         # At the level INFO, httpx would log each request.
         logging.getLogger("httpx").setLevel(logging.WARNING)
-        yield
         return
-    with ExitStack() as stack:
-        # Without the handler on the root logger, Python prints the warnings of all loggers other
-        # than "bridge" to standard error.
-        for name, handler in (("", logging.NullHandler()), ("bridge", _OwnCode())):
-            logger = logging.getLogger(name)
-            logger.addHandler(handler)
-            stack.callback(logger.removeHandler, handler)
-        yield
+    # Without a handler on the root logger, Python prints all warnings to standard error.
+    handler, root = _OwnCode(), logging.getLogger()
+    root.addHandler(handler)
+    stack.callback(root.removeHandler, handler)
 
 
 class _OwnCode(logging.Handler):
-    """A handler that prints the library's warnings that can be translated, in the language `lang`.
+    """A handler that prints the library's warnings that can be translated.
 
     Most of them are about the user's code. `_name` prints the documents that need a person.
     """
@@ -541,36 +515,26 @@ class _OwnCode(logging.Handler):
             print(plain(_after(PROGRAM, said)), file=sys.stderr)
 
 
-class _Progress:
-    """A listener that shows one line while a run lasts, if standard error is a terminal."""
+def _progress(start: str) -> Listener:
+    """Return a listener that shows a line with the counts of a run."""
+    counts: Counter[str] = Counter()
 
-    def __init__(self, start: str) -> None:
-        self._start = start
-        self._counts: Counter[str] = Counter()
-        self._shown = sys.stderr.isatty()
-
-    def __enter__(self) -> Self:
-        self._write(self._start)
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        self._write("")
-
-    def __call__(self, event: Event) -> None:
+    def show(event: Event) -> None:
         if isinstance(event, DocumentFound):
-            self._counts["to be sent"] += 1
+            counts["to be sent"] += 1
         elif not isinstance(event, RunStarted | RunEnded):
-            self._counts[event.delivery.state] += 1
-        counts = ", ".join(
-            f"{number} {tell(word, number)}" for word, number in self._counts.items()
-        )
-        self._write(_after(self._start, counts))
+            counts[event.delivery.state] += 1
+        told = ", ".join(f"{number} {tell(word, number)}" for word, number in counts.items())
+        _show_line(_after(start, told))
 
-    def _write(self, text: str) -> None:
-        if self._shown:
-            width = shutil.get_terminal_size().columns - 1
-            end = f"\r{text[:width]}" if text else ""
-            print(f"\r{' ' * width}\r{end}", end="", file=sys.stderr, flush=True)
+    return show
+
+
+def _show_line(text: str) -> None:
+    """Show a line in place of the last one, if standard error is a terminal."""
+    if sys.stderr.isatty():
+        width = shutil.get_terminal_size().columns - 1
+        print(f"\r{' ' * width}\r{text[:width]}", end="", file=sys.stderr, flush=True)
 
 
 # Pairs
@@ -579,13 +543,6 @@ class _Progress:
 def _pairs(options: Options) -> int:
     """Write a file of spaces and companies with the same name, for a person to confirm."""
     path: Path = options.config
-    if path.exists():
-        raise setting_error(
-            "file_is_there",
-            "{0} is there already",
-            str(path),
-            hint="It is never written over: name another with --config.",
-        )
     names = ("environment", "banqup_url", "zenvoices_url")
     shared = {name: getattr(options, name) for name in names if getattr(options, name)}
     # Creating the config checks the settings, as for any connection.
@@ -593,20 +550,19 @@ def _pairs(options: Options) -> int:
         space_id="any", company_code="any", checkpoint_file="exports.db", **shared
     )
     _check_logins()
-    try:
-        with settings.open() as connection:
-            pairs = Pairs.find(connection._banqup, connection._zenvoices)
-    except ServiceError as error:
-        if error.status is None and isinstance(error, ConfigurationError):
-            raise
-        print(_error_text(error), file=sys.stderr)
-        return _status_of(error)
+    with settings.open() as connection:
+        pairs = Pairs.find(connection._banqup, connection._zenvoices)
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(pairs.to_toml(lang=options.lang, **shared))
     except OSError as error:
         why = Text("said", "{0}", error.strerror)
-        raise setting_error("not_written", "{0} cannot be written: {1}", str(path), why) from None
+        raise setting_error(
+            "not_written",
+            "{0} cannot be written: {1}",
+            *(str(path), why),
+            hint="A file that is there is never written over: name another with --config.",
+        ) from None
     if options.json:
         print(json.dumps(pairs.to_dict()))
     else:

@@ -2,23 +2,11 @@
 
 from __future__ import annotations
 
-import time
-from collections.abc import Callable, Sequence
-from contextlib import AbstractAsyncContextManager, AbstractContextManager
-
 from attrs import frozen
 
-from banqup_client import AsyncBanqupClient, BanqupClient
-from bridge._async._connection import AsyncConnection
 from bridge._async._opening import open_connection as open_connection_async
-from bridge._delivery.eligibility import Exportable, default_exportable
-from bridge._mapping.mapper import AsyncMapper, Mapper, default_mapper
-from bridge._reports.events import Listener
 from bridge._settings import ConnectionSettings
-from bridge._stores.protocol import CheckpointStore
-from bridge._sync._connection import Connection
 from bridge._sync._opening import open_connection
-from zenvoices_client import AsyncZenvoicesClient, ZenvoicesClient
 
 
 @frozen(kw_only=True)
@@ -60,52 +48,5 @@ class ConnectionConfig(ConnectionSettings):
         ConfigurationError: A value is not usable; the message names the field.
     """
 
-    def open(
-        self,
-        *,
-        banqup: BanqupClient | None = None,
-        zenvoices: ZenvoicesClient | None = None,
-        checkpoints: CheckpointStore | None = None,
-        mapper: Mapper = default_mapper,
-        listeners: Sequence[Listener] = (),
-        exportable: Exportable = default_exportable,
-        clock: Callable[[], float] = time.time,
-    ) -> AbstractContextManager[Connection]:
-        """Return the connection for a ``with`` block, which closes what open() itself created.
-
-        Credentials come from this process's environment. All connections of the process share
-        the credentials and their tokens, so one login is enough for thousands of runs. A wrong
-        password is tried once per process: to try it in each run could lock the user's account.
-
-        Args:
-            banqup: A client to use, and leave open, instead of one made from these settings.
-            zenvoices: The same for Zenvoices.
-            checkpoints: A store to use, and leave open, instead of the one the settings name.
-            mapper: Makes the upload of a document, as for :class:`Connection`.
-            listeners: Functions that are called with each event of a run.
-            exportable: Decides which documents may be exported.
-            clock: Returns epoch seconds; waiting documents become due by it.
-
-        Raises:
-            ConfigurationError: A credential is missing, a named function cannot be imported, or a
-                value is not usable.
-        """
-        return open_connection(
-            self, banqup, zenvoices, checkpoints, mapper, listeners, exportable, clock
-        )
-
-    def open_async(
-        self,
-        *,
-        banqup: AsyncBanqupClient | None = None,
-        zenvoices: AsyncZenvoicesClient | None = None,
-        checkpoints: CheckpointStore | None = None,
-        mapper: AsyncMapper = default_mapper,
-        listeners: Sequence[Listener] = (),
-        exportable: Exportable = default_exportable,
-        clock: Callable[[], float] = time.time,
-    ) -> AbstractAsyncContextManager[AsyncConnection]:
-        """Do the same as :meth:`open`, for ``async with``."""
-        return open_connection_async(
-            self, banqup, zenvoices, checkpoints, mapper, listeners, exportable, clock
-        )
+    open = open_connection
+    open_async = open_connection_async

@@ -100,19 +100,18 @@ class Pairs:
             named[_comparable(space.name or "")][0].append(space)
         for company in companies:
             named[_comparable(company.name or "")][1].append(company)
-        # Spaces and companies without a name are not paired.
-        unnamed = named.pop("", ([], []))
         proposed: list[Namesakes] = []
         ambiguous: list[Namesakes] = []
-        alone = Namesakes(tuple(unnamed[0]), tuple(unnamed[1]))
-        for name in sorted(named):
-            same = Namesakes(tuple(named[name][0]), tuple(named[name][1]))
-            if not (same.spaces and same.companies):
-                alone = Namesakes(alone.spaces + same.spaces, alone.companies + same.companies)
-            elif len(same.spaces) == len(same.companies) == 1 and _usable(same):
-                proposed.append(same)
+        alone = Namesakes((), ())
+        for name, same in sorted(named.items()):
+            found = Namesakes(tuple(same[0]), tuple(same[1]))
+            # Spaces and companies without a name are not paired.
+            if not (name and found.spaces and found.companies):
+                alone = Namesakes(alone.spaces + found.spaces, alone.companies + found.companies)
+            elif len(found.spaces) == len(found.companies) == 1 and _usable(found):
+                proposed.append(found)
             else:
-                ambiguous.append(same)
+                ambiguous.append(found)
         return cls(
             proposed=tuple(proposed),
             ambiguous=tuple(ambiguous),
@@ -137,7 +136,11 @@ class Pairs:
         ]
         for same in self.proposed:
             lines += ["", f"# {_name(same.spaces[0])} = {_name(same.companies[0])}"]
-            lines += _table(same.spaces[0].id, same.companies[0].code or "")
+            lines += [
+                "# [[connection]]",
+                f"# space_id = {_quoted(same.spaces[0].id)}",
+                f"# company_code = {_quoted(same.companies[0].code or '')}",
+            ]
         groups = (
             ("to choose", [_rows(same.spaces, same.companies) for same in self.ambiguous]),
             ("spaces alone", [_rows(self.spaces, ())]),
@@ -168,14 +171,6 @@ def _name(of: Space | Company) -> str:
 def _quoted(text: str) -> str:
     # TOML writes a basic string as JSON does, but allows no control character: plain() escapes it.
     return json.dumps(plain(text), ensure_ascii=False)
-
-
-def _table(space_id: str, company_code: str) -> list[str]:
-    return [
-        "# [[connection]]",
-        f"# space_id = {_quoted(space_id)}",
-        f"# company_code = {_quoted(company_code)}",
-    ]
 
 
 def _rows(spaces: Sequence[Space], companies: Sequence[Company]) -> list[str]:

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import hashlib
 import os
 import threading
 from collections.abc import Callable, Mapping
-from importlib import import_module
+from pkgutil import resolve_name
 from typing import Any, TypeVar
 
 from _client_kit._redaction import redact, sanitise
@@ -29,7 +28,7 @@ LOGIN_VARIABLES = (
 )
 _Login = TypeVar("_Login", ClientCredentials, UserLogin)
 _lock = threading.Lock()
-_shared: dict[tuple[type[Any], bytes], Any] = {}
+_shared: dict[tuple[type[Any], int], Any] = {}
 
 
 def login_of_this_process(kind: type[_Login]) -> _Login:
@@ -40,12 +39,9 @@ def login_of_this_process(kind: type[_Login]) -> _Login:
     Raises:
         ConfigurationError: A variable is not set.
     """
-    # Remember a digest of the variables: their values must not be in local variables, which some
+    # The key has a hash of the variables: their values must not be in local variables, which some
     # tools show in a traceback.
-    digest = hashlib.sha256()
-    for name in (*LOGIN_VARIABLES, "BANQUP_SCOPE"):
-        digest.update(f"{name}={os.environ.get(name)}\0".encode("utf-8", "surrogateescape"))
-    key = (kind, digest.digest())
+    key = (kind, hash(tuple(map(os.environ.get, (*LOGIN_VARIABLES, "BANQUP_SCOPE")))))
     with _lock:
         if key not in _shared:
             _shared[key] = kind.from_env()
@@ -70,43 +66,32 @@ def function_of(field: str, name: str) -> Callable[..., Any]:
     """Import and return the function that a field names as ``"package.module:function"``.
 
     Raises:
-        ConfigurationError: The name has another form, or there is no such module or function.
+        ConfigurationError: There is no such module or function.
     """
-    module_name, _, function_name = name.partition(":")
-    parts = [*module_name.split("."), function_name]
-    if module_name.endswith(".py") or not all(map(str.isidentifier, parts)):
-        raise setting_error(
-            "no_function_name",
-            "{0} must name a function",
-            field,
-            hint="Write it as 'package.module:function': one colon, no path, no .py and no call.",
-        )
+    hint = Text(
+        "hint_function",
+        "Write it as 'package.module:function', without a path and .py. Install what is missing, "
+        "or put its folder on PYTHONPATH.",
+    )
     try:
-        module = import_module(module_name)
+        found: Callable[..., Any] = resolve_name(name)
     except Exception as error:
         raise setting_error(
             "import_failed",
             "{0}: importing {1!r} failed with {2}",
-            *(field, module_name[:80], Text("said", "{0}", _described(error))),
-            hint="Correct or install what is named there, or put its folder on PYTHONPATH.",
+            *(field, name[:80], Text("said", "{0}", _described(error))),
+            hint=hint,
         ) from error
-    function = getattr(module, function_name, None)
-    if not callable(function):
-        raise setting_error(
-            "no_such_function",
-            "{0}: {1!r} has no function {2!r}",
-            *(field, module_name[:80], function_name[:80]),
-            hint="Name a function that is at the top level of the module.",
-        )
-    found: Callable[..., Any] = function
+    if not callable(found):
+        raise setting_error("no_function", "{0}: {1!r} is no function", field, name[:80], hint=hint)
     return found
 
 
 def _described(error: Exception) -> str:
     """Return class, place and text of the exception that the import of a module raised."""
     place, text = place_of(error), redact(sanitise(error))
-    # For a module that does not exist, only frames of importlib are left.
-    at = "" if place.startswith("importlib.") else f" at {place}"
+    # For a module that does not exist, only frames of these modules are left.
+    at = "" if place.startswith(("importlib.", "pkgutil.")) else f" at {place}"
     return f"{type(error).__name__}{at}: {text}"[:LONGEST_REASON]
 
 

@@ -3,27 +3,19 @@
 from __future__ import annotations
 
 import json
+import sched
 import threading
 import time
 import uuid
 from collections.abc import Callable
-from functools import partial
 from typing import Any
 
 from attrs import define, field
 
-from bridge._demo import (
-    CLIENT_ID,
-    COMPANY_CODE,
-    ORGANISATION,
-    USER,
-    Services,
-    services,
-)
+from bridge._demo import COMPANY_CODE, Services, services
 from bridge._reports.render import wrap
 from bridge._reports.texts import language, tell
-from bridge.testing._samples.invoice import Sample
-from bridge.testing._samples.sample import sample
+from bridge.testing._samples.sample import Sample, sample
 from zenvoices_client.testing import InboxItem
 
 SPACE_ID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
@@ -99,11 +91,11 @@ def run_sandbox(
         facts = {
             "banqup_url": served.banqup_url,
             "zenvoices_url": served.zenvoices_url,
-            "client_id": CLIENT_ID,
+            "client_id": served.banqup.client_id,
             "secret": served.banqup.client_secret,
-            "user": USER,
+            "user": served.zenvoices.user.name,
             "password": served.zenvoices.user.password,
-            "organisation": ORGANISATION,
+            "organisation": served.zenvoices.organisation_code,
             "space_id": served.space_id,
             "company_code": COMPANY_CODE,
         }
@@ -111,7 +103,7 @@ def run_sandbox(
             print(json.dumps(facts), flush=True)
         else:
             print(_guide(facts, every, fixed=bool(port)), flush=True)
-        _Sandbox(served, every, _as_json if as_json else _as_text).serve(stop)
+        _Sandbox(served, every, as_json).serve(stop)
     return 0
 
 
@@ -134,98 +126,6 @@ def _guide(facts: dict[str, Any], every: float, *, fixed: bool) -> str:
     )
 
 
-_Report = Callable[[str, dict[str, Any]], None]
-
-
-@define
-class _Sandbox:
-    """A loop that publishes documents from time to time, and prints what becomes of them."""
-
-    served: Services
-    every: float
-    report: _Report
-    closed: dict[str, str] = field(factory=dict)
-    """The documents that Zenvoices refuses: their ids in Banqup, by invoice number."""
-    refused: set[str] = field(factory=set)
-    later: list[tuple[float, Callable[[], None]]] = field(factory=list)
-    """Functions to call later, each with the time to call it by the monotonic clock."""
-
-    def serve(self, stop: threading.Event) -> None:
-        """Publish a document every `every` seconds, and print what happens, until `stop` is set."""
-        self.served.zenvoices.refuse_when(self._refuse)
-        for number in range(1, 4):
-            self._publish(sample(number), number)
-        shown, number, due = 0, FIRST, time.monotonic() + self.every
-        while not stop.wait(min(self.every, _POLL)):
-            for item in self.served.zenvoices.inbox[shown:]:
-                shown += 1
-                self.report("delivered", _arrived(item))
-            for entry in [*self.later]:
-                if time.monotonic() >= entry[0]:
-                    self.later.remove(entry)
-                    entry[1]()
-            if time.monotonic() >= due:
-                self._add(number)
-                number, due = number + 1, due + self.every
-
-    def _add(self, number: int) -> None:
-        """Publish a document; of five, one is not approved yet, and one will be refused."""
-        invoice = sample(number)
-        status = "AWAITING_VALIDATION" if number % 5 == 2 else "FULLY_APPROVED"
-        document_id = self._publish(invoice, number, status=status)
-        facts = {"id": document_id, "number": invoice.number}
-        self.report("published", {**facts, "status": status})
-        if number % 5 == 2:
-            self._do_later(partial(self._approve, facts))
-        elif number % 5 == 3:
-            self.closed[invoice.number] = document_id
-
-    def _publish(self, invoice: Sample, number: int, **details: Any) -> str:
-        document_id = str(uuid.uuid5(_IDS, str(number)))
-        return self.served.publish_sample(invoice, id=document_id, **details)
-
-    def _do_later(self, call: Callable[[], None]) -> None:
-        self.later.append((time.monotonic() + PAUSES * self.every, call))
-
-    def _approve(self, facts: dict[str, str]) -> None:
-        self.served.banqup.set_status(facts["id"], "FULLY_APPROVED")
-        self.report("approved", {**facts, "status": "FULLY_APPROVED"})
-
-    def _refuse(self, item: InboxItem) -> str | None:
-        """Return the reason to refuse an upload if its period is closed, else None.
-
-        The first refusal also arranges that the period is opened again later.
-        """
-        number = (item.subject or "").rpartition(" ")[2]
-        if number not in self.closed:
-            return None
-        if number not in self.refused:
-            self.refused.add(number)
-            self._do_later(partial(self._reopen, number))
-        message = tell("period closed", number)
-        facts = {"number": number, "subject": item.subject, "message": message}
-        self.report("refused", {"company_code": item.company_code, **facts})
-        return message
-
-    def _reopen(self, number: str) -> None:
-        self.report("reopened", {"id": self.closed.pop(number), "number": number})
-
-
-def _arrived(item: InboxItem) -> dict[str, Any]:
-    return {
-        "company_code": item.company_code,
-        "subject": item.subject,
-        "number": (item.subject or "").rpartition(" ")[2],
-        "id": item.id,
-        "external_id": item.external_id,
-        "size": sum(attachment.size for attachment in item.attachments),
-    }
-
-
-def _as_json(event: str, facts: dict[str, Any]) -> None:
-    print(json.dumps({"event": event, **facts}), flush=True)
-
-
 _LINES = {
     "published": ("Banqup", ("number", "status")),
     "approved": ("Banqup", ("number", "status")),
@@ -236,8 +136,98 @@ _LINES = {
 """The service of each event, and the facts that its line shows."""
 
 
-def _as_text(event: str, facts: dict[str, Any]) -> None:
-    service, names = _LINES[event]
-    values = (str(facts[name]) if name == "id" else facts[name] for name in names)
-    text = tell(f"sandbox {event}", *values)
-    print(f"{time.strftime('%H:%M:%S')}  {service:9}  {text}", flush=True)
+@define
+class _Sandbox:
+    """A loop that publishes documents from time to time, and prints what becomes of them."""
+
+    served: Services
+    every: float
+    as_json: bool
+    closed: dict[str, str] = field(factory=dict)
+    """The documents that Zenvoices refuses: their ids in Banqup, by invoice number."""
+    timer: sched.scheduler = field(factory=sched.scheduler)
+
+    def serve(self, stop: threading.Event) -> None:
+        """Publish a document every `every` seconds, and print what happens, until `stop` is set."""
+        self.served.zenvoices.refuse_when(self._refuse)
+        for number in range(1, 4):
+            self._publish(sample(number), number)
+        shown, number, due = 0, FIRST, time.monotonic() + self.every
+        while not stop.wait(min(self.every, _POLL)):
+            for item in self.served.zenvoices.inbox[shown:]:
+                shown += 1
+                self._report_arrival(item)
+            self.timer.run(blocking=False)
+            if time.monotonic() >= due:
+                self._add(number)
+                number, due = number + 1, due + self.every
+
+    def _add(self, number: int) -> None:
+        """Publish a document; of five, one is not approved yet, and one will be refused."""
+        invoice = sample(number)
+        status = "AWAITING_VALIDATION" if number % 5 == 2 else "FULLY_APPROVED"
+        document_id = self._publish(invoice, number, status=status)
+        self._report("published", id=document_id, number=invoice.number, status=status)
+        if number % 5 == 2:
+            self._do_later(self._approve, document_id, invoice.number)
+        elif number % 5 == 3:
+            self.closed[invoice.number] = document_id
+
+    def _publish(self, invoice: Sample, number: int, **details: Any) -> str:
+        document_id = str(uuid.uuid5(_IDS, str(number)))
+        return self.served.publish_sample(invoice, id=document_id, **details)
+
+    def _do_later(self, call: Callable[..., None], *arguments: str) -> None:
+        self.timer.enter(PAUSES * self.every, 0, call, arguments)
+
+    def _approve(self, document_id: str, number: str) -> None:
+        self.served.banqup.set_status(document_id, "FULLY_APPROVED")
+        self._report("approved", id=document_id, number=number, status="FULLY_APPROVED")
+
+    def _refuse(self, item: InboxItem) -> str | None:
+        """Return the reason to refuse an upload if its period is closed, else None.
+
+        The first refusal also arranges that the period is opened again later.
+        """
+        number = _number_of(item)
+        if number not in self.closed:
+            return None
+        self._do_later(self._reopen, number)
+        message = tell("period closed", number)
+        self._report(
+            "refused",
+            company_code=item.company_code,
+            number=number,
+            subject=item.subject,
+            message=message,
+        )
+        return message
+
+    def _reopen(self, number: str) -> None:
+        if number in self.closed:  # a document that was refused twice is due twice
+            self._report("reopened", id=self.closed.pop(number), number=number)
+
+    def _report_arrival(self, item: InboxItem) -> None:
+        self._report(
+            "delivered",
+            company_code=item.company_code,
+            subject=item.subject,
+            number=_number_of(item),
+            id=item.id,
+            external_id=item.external_id,
+            size=sum(attachment.size for attachment in item.attachments),
+        )
+
+    def _report(self, event: str, **facts: Any) -> None:
+        """Print an event: as a JSON object, or as a line of text."""
+        if self.as_json:
+            print(json.dumps({"event": event, **facts}), flush=True)
+            return
+        service, names = _LINES[event]
+        values = (str(facts[name]) if name == "id" else facts[name] for name in names)
+        text = tell(f"sandbox {event}", *values)
+        print(f"{time.strftime('%H:%M:%S')}  {service:9}  {text}", flush=True)
+
+
+def _number_of(item: InboxItem) -> str:
+    return (item.subject or "").rpartition(" ")[2]

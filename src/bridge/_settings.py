@@ -15,12 +15,13 @@ from attrs import NOTHING, Attribute, asdict, field, fields, frozen
 from attrs.validators import optional
 
 from _client_kit._address import check_base_url
-from _client_kit._arguments import check_number, check_seconds, nearest
+from _client_kit._arguments import check_number, check_seconds, check_word, nearest
 from _client_kit._errors import ConfigurationError
 from _client_kit._json import is_list
 from _client_kit._text import Text, joined
 from banqup_client import Environment
 from banqup_client._space_id import check_space_id
+from bridge._delivery.ids import company_code_of
 from bridge._errors import configuration_error, setting_error
 
 Contract = Mapping[str, Any] | str | None
@@ -48,11 +49,15 @@ def _must_be(wanted: Text, fits: Callable[[Any], bool], hint: Text | None = None
     return validate
 
 
-def _checked_by(check: Callable[..., object]) -> _Validator:
+def _checked_by(check: Callable[..., object], **options: Any) -> _Validator:
     def validate(_settings: Any, attribute: Attribute[Any], value: Any) -> None:
-        check(value, name=attribute.name, service="bridge")
+        check(value, name=attribute.name, service="bridge", **options)
 
     return validate
+
+
+def _check_code(_settings: Any, _attribute: Attribute[Any], value: Any) -> None:
+    company_code_of(value)
 
 
 def _is_table(value: object) -> TypeGuard[Mapping[str, Any]]:
@@ -73,11 +78,6 @@ def _is_variable(value: Any) -> bool:
 
 
 _TEXT = _must_be(Text("some_text", "a text that is not empty"), _is_text)
-_CODE = _must_be(
-    Text("a_text", "a text"),
-    _is_text,
-    Text("hint_code", 'Write the code as a text with its leading zeros: "0042" is not 42.'),
-)
 *_FIRST, _LAST = Environment.__members__
 _ENVIRONMENT = _must_be(
     Text("either", "{0} or {1}", ", ".join(_FIRST), _LAST),
@@ -96,17 +96,11 @@ _VARIABLE = _must_be(
     _is_variable,
     Text("hint_variable", "Write a name such as EXPORTS_DATABASE; that variable holds the URL."),
 )
-_PATCH = _must_be(
-    Text("table_or_path", "a table or the path of a JSON file"),
-    lambda value: _is_table(value) or _is_text(value),
-)
 _HOSTS = _must_be(
     Text("list_of_hosts", "a list of host names"),
     lambda value: _is_tuple(value) and all(map(_is_text, value)),
 )
-_HOLD_OR_RESEND = _must_be(
-    Text("either", "{0} or {1}", "'hold'", "'resend'"), lambda value: value in ("hold", "resend")
-)
+_HOLD_OR_RESEND = _checked_by(check_word, known=("hold", "resend"))
 _ADDRESS = [_TEXT, _checked_by(check_base_url)]
 _SECONDS, _WHOLE = _checked_by(check_seconds), _checked_by(check_number)
 _ID = _checked_by(check_space_id)
@@ -134,7 +128,7 @@ class ConnectionSettings:
     """The fields of a :class:`ConnectionConfig`, whose docstring describes them."""
 
     space_id: str = field(validator=[_TEXT, _ID])
-    company_code: str = field(validator=_CODE)
+    company_code: str = field(validator=_check_code)
     environment: Environment | None = field(
         default=None, converter=_environment, validator=optional(_ENVIRONMENT)
     )
@@ -142,12 +136,8 @@ class ConnectionSettings:
     zenvoices_url: str = field(default="https://app.zenvoices.com", validator=_ADDRESS)
     checkpoint_file: str | None = field(default=None, validator=optional(_TEXT))
     checkpoint_url_variable: str | None = field(default=None, validator=optional(_VARIABLE))
-    banqup_contract: Contract = field(
-        default=None, converter=_patch, validator=optional(_PATCH), hash=False
-    )
-    zenvoices_contract: Contract = field(
-        default=None, converter=_patch, validator=optional(_PATCH), hash=False
-    )
+    banqup_contract: Contract = field(default=None, converter=_patch, hash=False)
+    zenvoices_contract: Contract = field(default=None, converter=_patch, hash=False)
     banqup_operations: Mapping[str, str] | None = field(
         default=None, converter=_patch, validator=optional(_FUNCTIONS), hash=False
     )

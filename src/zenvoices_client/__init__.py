@@ -7,34 +7,11 @@ from other facts and was not checked against the service. ``contract.json`` has 
 
 import typing as _typing
 
-from _client_kit._errors import (
-    ConfigurationError,
-    CredentialsError,
-    NotFoundError,
-    OutcomeUnknownError,
-    PermissionDeniedError,
-    ProtocolError,
-    RateLimitedError,
-    RejectedError,
-    ServiceError,
-    UnavailableError,
-    UnreachableError,
-)
-from _client_kit._files import Base64
+from _client_kit import _public
 from _client_kit._lazy import lazy_names as _lazy_names
-from _client_kit._operations import Answer, Asked, Call
-from _client_kit._paging import Page
-from _client_kit._redaction import RedactSecrets
-from _client_kit._retry import RetryPolicy
-from _client_kit._secret import Secret
-from _client_kit._sync._paging import Listing
+from _client_kit._public import *
 from _client_kit._version import __version__ as __version__
-from zenvoices_client._asked import (
-    AskedFind,
-    AskedPage,
-    AskedRecord,
-    AskedUpload,
-)
+from zenvoices_client._asked import AskedFind, AskedPage, AskedRecord, AskedUpload
 from zenvoices_client._credentials import UserLogin
 from zenvoices_client._models import Attachment, Company, InboxDocument, InboxUpload, Lookup
 from zenvoices_client._sync._client import ZenvoicesClient
@@ -42,31 +19,12 @@ from zenvoices_client._sync._client import ZenvoicesClient
 if _typing.TYPE_CHECKING:
     from _client_kit._async._paging import AsyncListing
     from zenvoices_client._async._client import AsyncZenvoicesClient
-    from zenvoices_client._master_models import (
-        Account,
-        CostCentre,
-        CostUnit,
-        Employee,
-        FinancialTransaction,
-        LedgerAccount,
-        PaymentCondition,
-        Product,
-        Project,
-        PurchaseOrder,
-        TaxCode,
-    )
-    from zenvoices_client._webhooks import (
-        SIGNATURE_HEADER,
-        WebhookEvent,
-        WebhookSubscription,
-        verify_signature,
-    )
+    from zenvoices_client._master_models import *
+    from zenvoices_client._webhooks import *
 
 __all__ = [
     "SIGNATURE_HEADER",
     "Account",
-    "Answer",
-    "Asked",
     "AskedFind",
     "AskedPage",
     "AskedRecord",
@@ -74,44 +32,27 @@ __all__ = [
     "AsyncListing",
     "AsyncZenvoicesClient",
     "Attachment",
-    "Base64",
-    "Call",
     "Company",
-    "ConfigurationError",
     "CostCentre",
     "CostUnit",
-    "CredentialsError",
     "Employee",
     "FinancialTransaction",
     "InboxDocument",
     "InboxUpload",
     "LedgerAccount",
-    "Listing",
     "Lookup",
-    "NotFoundError",
-    "OutcomeUnknownError",
-    "Page",
     "PaymentCondition",
-    "PermissionDeniedError",
     "Product",
     "Project",
-    "ProtocolError",
     "PurchaseOrder",
-    "RateLimitedError",
-    "RedactSecrets",
-    "RejectedError",
-    "RetryPolicy",
-    "Secret",
-    "ServiceError",
     "TaxCode",
-    "UnavailableError",
-    "UnreachableError",
     "UserLogin",
     "WebhookEvent",
     "WebhookSubscription",
     "ZenvoicesClient",
     "verify_signature",
 ]
+__all__ += _public.__all__
 
 # The modules to import when a name is first used: an export without an event loop needs none. The
 # public names that are neither imported above nor listed here are models of master data.

@@ -5,14 +5,13 @@ from __future__ import annotations
 import sys
 from collections.abc import Sequence
 
-from _client_kit._contract import load_contract
 from _contract_check.command import run
 from _contract_check.zenvoices import ZENVOICES
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
     """Run the command and return its exit code."""
-    return run("zenvoices_client", load_contract("zenvoices_client"), ZENVOICES, arguments)
+    return run("zenvoices_client", ZENVOICES, arguments)
 
 
 if __name__ == "__main__":

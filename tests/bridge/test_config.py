@@ -108,7 +108,7 @@ def test_config_cannot_be_changed_afterwards() -> None:
         ({"zzz": 1}, "unknown key 'zzz'. Known are: space_id, company_code"),
         ({"client_secret": "s3cret"}, "Credentials are no part of it"),
         ({"password": "s3cret"}, "Credentials are no part of it"),
-        ({"company_code": 42}, "company_code must be a text. Write the code as a text"),
+        ({"company_code": 42}, "such as '0042', with its leading zeros"),
         ({"company_code": " "}, "company_code must be a text"),
         ({"space_id": "../admin"}, "space_id"),
         ({"environment": "production"}, "environment must be UAT_EU, UAT_FR, CVE, "),
@@ -158,7 +158,6 @@ def test_config_cannot_be_changed_afterwards() -> None:
         ),
         ({"banqup_operations": {"a": 3}}, "banqup_operations must be a table of operations with"),
         ({"banqup_operation": "a:b"}, "Did you mean 'banqup_operations'?"),
-        ({"banqup_contract": 3}, "banqup_contract must be a table or the path of a JSON file"),
     ],
 )
 def test_wrong_value_is_refused_by_name(change: dict[str, Any], message: str) -> None:
@@ -374,24 +373,24 @@ async def test_async_clients_that_are_handed_in_stay_open() -> None:
 )
 def test_file_in_place_of_a_module_is_told(given: str) -> None:
     """The form of the name, which has no path."""
-    with pytest.raises(ConfigurationError, match="must name a function") as caught:
+    with pytest.raises(ConfigurationError, match=r"--mapper: importing .* failed") as caught:
         function_of("--mapper", given)
-    assert "'package.module:function': one colon, no path" in str(caught.value.hint)
+    assert "'package.module:function', without a path and .py" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("field", ["banqup_operations", "zenvoices_operations"])
 @pytest.mark.parametrize(
     ("name", "message"),
     [
-        ("no_colon", "must name a function"),
-        ("a.b:c:d", "must name a function"),
-        ("a.b:c()", "must name a function"),
-        (".a:b", "must name a function"),
-        ("a:", "must name a function"),
+        ("no_colon", "failed with ModuleNotFoundError: No module named 'no_colon'"),
+        ("a.b:c:d", "failed with ValueError"),
+        ("a.b:c()", "failed with ValueError"),
+        (".a:b", "failed with ValueError"),
+        ("json:", "'json:' is no function"),
         (
             "no_such_module_at_all.x:f",
             (
-                "'no_such_module_at_all.x' failed with ModuleNotFoundError: "
+                "'no_such_module_at_all.x:f' failed with ModuleNotFoundError: "
                 "No module named 'no_such_module_at_all'"
             ),
         ),
@@ -406,9 +405,9 @@ def test_file_in_place_of_a_module_is_told(given: str) -> None:
                 "No module named 'a_package_that_is_missing'"
             ),
         ),
-        ("cut_in_a_test:f", "'cut_in_a_test' failed with SyntaxError"),
-        ("corrections_of_a_test:nothing", "'corrections_of_a_test' has no function 'nothing'"),
-        ("corrections_of_a_test:number", "has no function 'number'"),
+        ("cut_in_a_test:f", "'cut_in_a_test:f' failed with SyntaxError"),
+        ("corrections_of_a_test:nothing", "'corrections_of_a_test' has no attribute 'nothing'"),
+        ("corrections_of_a_test:number", "'corrections_of_a_test:number' is no function"),
     ],
 )
 @pytest.mark.usefixtures("environment", "corrections")
@@ -424,8 +423,7 @@ def test_function_that_cannot_be_had_is_refused_when_opened(
         pass
     assert caught.value.message.startswith(field)
     assert message in caught.value.message
-    assert caught.value.hint
-    assert ("PYTHONPATH" in caught.value.hint) == ("failed with" in message)
+    assert "PYTHONPATH" in str(caught.value.hint)
 
 
 def test_table_that_is_missing_gives_none() -> None:

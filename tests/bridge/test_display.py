@@ -254,10 +254,6 @@ def test_values_print_the_same_way_everywhere() -> None:
     english, french = verification("x"), verification("x", "fr")
     assert str(french) == french.to_text() == english.to_text(lang="fr") == f"{french}"
     assert french._repr_html_() == french.to_html(lang="fr")
-    assert french._repr_mimebundle_(include=None, exclude=None) == {
-        "text/plain": str(french),
-        "text/html": french.to_html(),
-    }
     assert len(repr(report("x"))) < 700
     assert "DeliveryRow" not in repr(report("x"))
 

@@ -175,7 +175,7 @@ def test_command_writes_the_file_once(
     assert f'banqup_url = "{estate.banqup_url}"' in written
     assert estate.banqup.counts["documents.list"] == 0
     assert main(arguments) == 2
-    assert "is there already" in capsys.readouterr().err
+    assert "is never written over" in capsys.readouterr().err
     assert file.read_text("utf-8") == written
     assert main([*arguments[:-1], str(tmp_path / "other.toml"), "--json"]) == 0
     assert '"proposed": [{"spaces"' in capsys.readouterr().out
@@ -195,7 +195,7 @@ def test_command_says_what_it_could_not_list(
     estate.banqup.faults.add("spaces.list", action=Fault.status(fault))
     urls = ["--banqup-url", estate.banqup_url, "--zenvoices-url", estate.zenvoices_url]
     assert main(["pairs", *urls, "--config", str(tmp_path / "a.toml")]) == status
-    assert capsys.readouterr().err.startswith("Banqup: ")
+    assert capsys.readouterr().err.startswith("banqup-zenvoices: Banqup: ")
     assert not (tmp_path / "a.toml").exists()
 
 

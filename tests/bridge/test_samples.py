@@ -24,9 +24,9 @@ from stdnum.lu import tva as luxembourgish
 
 from bridge import ubl
 from bridge.testing import Sample, SampleParty, sample
-from bridge.testing._samples.invoice import structured_reference
 from bridge.testing._samples.parties import COMPANY, PARTNERS
 from bridge.testing._samples.pdf import write_pdf
+from bridge.testing._samples.sample import structured_reference
 from support.en16931 import broken_rules, schema_fault
 
 KINDS: tuple[ubl.Kind, ...] = ("invoice", "credit note")

@@ -202,7 +202,7 @@ def test_missing_right_is_a_403_envelope(
 ) -> None:
     """Without its right an operation answers 403 in an envelope, the other ones go on."""
     fake.add_company()
-    fake.rights.discard(right)
+    fake.user.rights.discard(right)
     body: dict[str, str] | None = {} if method == "POST" else None
     answer = client.request(method, f"{BASE}/{path}", json=body, headers=headers)
     assert (answer.status_code, answer.json()["__abp"]) == (403, True)
@@ -456,20 +456,32 @@ def test_master_data_is_found_by_external_id(
 
 
 @pytest.mark.parametrize(
-    "path",
+    ("resource", "path"),
     [
-        "accounts", "ledgerAccounts", "costCentres", "costUnits", "employees",
-        "paymentConditions", "product", "projects", "purchaseOrders", "taxCodes",
-        "financialTransaction",
+        ("accounts", "accounts"),
+        ("ledger_accounts", "ledgerAccounts"),
+        ("cost_centres", "costCentres"),
+        ("cost_units", "costUnits"),
+        ("employees", "employees"),
+        ("payment_conditions", "paymentConditions"),
+        ("products", "product"),
+        ("projects", "projects"),
+        ("purchase_orders", "purchaseOrders"),
+        ("tax_codes", "taxCodes"),
+        ("financial_transactions", "financialTransaction"),
     ],
-)  # fmt: skip
+)
 def test_master_data_is_listed_per_company(
-    fake: FakeZenvoices, client: httpx.Client, headers: dict[str, str], path: str
+    fake: FakeZenvoices,
+    client: httpx.Client,
+    headers: dict[str, str],
+    resource: str,
+    path: str,
 ) -> None:
     """Each list answers POST, narrows to a company, and refuses GET."""
     own, other = fake.add_company("a"), fake.add_company("b")
     for company in (own, other):
-        fake.add(path, {"id": company, "administrationId": company, "code": "1"})
+        fake.add(resource, {"id": company, "administrationId": company, "code": "1"})
     url = f"{BASE}/{path}/list"
     body = client.post(url, json={"administrationId": own}, headers=headers).json()
     assert ([row["id"] for row in body["items"]], body["totalCount"]) == ([own], 1)

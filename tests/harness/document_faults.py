@@ -20,10 +20,9 @@ from attrs import define, evolve, field, frozen
 
 from _client_kit.fakes.service import Call, FakeService
 from _client_kit.fakes.wire import Delivery, Reply, html_reply, json_reply
-from banqup_client._fake.answers import problem
 from bridge import Row
 from harness.oracle import digest
-from zenvoices_client._fake.answers import enveloped, refuse
+from zenvoices_client._fake.service import enveloped
 
 __all__ = [
     "ARRIVED",
@@ -65,7 +64,7 @@ class DocumentFault:
     pause: float = 0.0
 
 
-_DROP = Reply(0, delivery=Delivery("drop"))
+_DROP = Reply(0, delivery=Delivery("reset"))
 POISON: Mapping[str, DocumentFault] = {
     "reset": DocumentFault("doubt", _DROP),
     "502": DocumentFault("doubt", html_reply("Bad gateway", 502), 502),
@@ -242,7 +241,7 @@ class DocumentFaults:
             if document is not None:
                 kind = fault.kind if fault else None
                 success = fault is None and _taken(reply)
-                after = call.fault is not None and call.fault.when == "after"
+                after = call.scripted.when == "after"
                 lost = operation == UPLOAD and fault is None and after
                 entry = Answered(self.run, operation, document, success, kind, reply.status, lost)
                 with self._lock:
@@ -269,9 +268,7 @@ class DocumentFaults:
     def _refusal(service: FakeService, fault: DocumentFault) -> Reply:
         if fault.reply is not None:
             return evolve(fault.reply, pause=fault.pause)
-        if service.storage_host:
-            return problem(fault.status, "The document was refused.", service.clock())
-        return refuse(fault.status, "The document was refused.")
+        return service._error(fault.status, "The document was refused.")
 
     @staticmethod
     def _instead(service: FakeService, call: Call, reply: Reply) -> Reply:

@@ -153,7 +153,7 @@ class Strike:
 def strike(service: FakeService, blow: Strike, kill: Callable[[], None]) -> None:
     """Have a blow strike a service."""
     finish = service.finish
-    dropped = Reply(0, delivery=Delivery("drop"))
+    dropped = Reply(0, delivery=Delivery("reset"))
 
     def struck(call: Call) -> Reply:
         if not blow.next(call):

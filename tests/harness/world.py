@@ -12,7 +12,7 @@ from types import TracebackType
 from typing import Any, Self
 
 from banqup_client import BanqupClient, ClientCredentials
-from banqup_client._fake.state import StoredDocument, StoredSpace
+from banqup_client._fake.service import StoredDocument, StoredSpace
 from banqup_client.testing import FakeBanqup, FakeFile, FileStatus
 from bridge import Connection, Row
 from bridge._delivery.delivery import STATES

@@ -22,7 +22,7 @@ FOLDERS = {
         "testing",
     },
     "_process": {"_errors", "_settings", "_stores"},
-    "_settings": {"_errors"},
+    "_settings": {"_delivery", "_errors"},
 }  # fmt: skip
 """What the modules of each folder of the bridge may import from the bridge, when imported."""
 

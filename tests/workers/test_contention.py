@@ -111,7 +111,7 @@ def held(
     def finished(call: Call) -> Reply:
         answer = finish(call)
         if whole and strike(call) and not reply:
-            return Reply(0, delivery=Delivery("drop"))
+            return Reply(0, delivery=Delivery("reset"))
         return answer
 
     done = threading.Event()

@@ -3,12 +3,18 @@
 
 from __future__ import annotations
 
-from typing import Any, Never, Self
+from typing import Any, Never, Self, TypeVar
 
 from _client_kit._contract import Contract
+from _client_kit._json import is_object
+from _client_kit._models import decode
 from _client_kit._operations import Call
+from _client_kit._payload import object_in, rows_in, unexpected
 from _client_kit._secret import refuse_pickling
 from _client_kit._sync._calls import Calls
+from _client_kit._text import Text
+
+_T = TypeVar("_T")
 
 
 class CallGroup:
@@ -17,6 +23,35 @@ class CallGroup:
     def __init__(self, calls: Calls, contract: Contract) -> None:
         self._calls = calls
         self._contract = contract
+
+    def _call_one(
+        self, name: str, model: type[_T], *, wanted_id: str | None = None, **request: Any
+    ) -> _T:
+        """Call an operation that answers with one object.
+
+        Args:
+            name: Name of the operation.
+            model: The class of the result.
+            wanted_id: The id that the object must have, if it has one; None for any id.
+            request: Arguments of :meth:`Calls.call`.
+
+        Raises:
+            ProtocolError: The answer is no object, or an object with another id.
+        """
+        operation = self._contract[name]
+        payload, answer = self._calls.call(operation, **request)
+        found: Any = decode(model, object_in(payload, operation, answer))
+        del payload  # it may hold a signed URL as a plain text
+        if wanted_id and (found.id or wanted_id).lower() != wanted_id.lower():
+            raise unexpected(operation, answer, Text("same_id", "the id that was asked for"))
+        return found  # type: ignore[no-any-return]
+
+    def _call_many(self, name: str, member: str, model: type[_T], **request: Any) -> tuple[_T, ...]:
+        """Call an operation that answers with a list in the member ``member``."""
+        operation = self._contract[name]
+        payload, answer = self._calls.call(operation, **request)
+        rows = rows_in(payload, member, operation, answer)
+        return tuple(decode(model, row) for row in rows if is_object(row))
 
 
 class ApiClient:

@@ -1,11 +1,13 @@
-"""Connect clients to a fake without sockets; `server.Loopback` connects them with sockets."""
+"""Connect clients to a fake: through an httpx transport, through respx, or over sockets."""
 
 from __future__ import annotations
 
+import ssl
 from typing import TYPE_CHECKING
 
-from _client_kit.fakes.service import FakeService
-from _client_kit.fakes.transport import FakeTransport, mount
+from _client_kit.fakes.server import Loopback
+from _client_kit.fakes.service import FakeService, Tokens
+from _client_kit.fakes.transport import FakeTransport
 
 if TYPE_CHECKING:
     import respx
@@ -20,9 +22,21 @@ class Fake(FakeService):
 
     def mount(self, router: respx.MockRouter) -> respx.Route:
         """Add to a respx router the route for this fake's hosts, and return the route."""
-        return mount(self, router)
+        route = router.route(host__in=(*self.hosts, self.storage_host))
+        return route.mock(side_effect=self.transport().handle_request)
+
+    def serve(
+        self, *, port: int = 0, storage_port: int = 0, ssl_context: ssl.SSLContext | None = None
+    ) -> Loopback:
+        """Serve the API, and the storage if there is one, on loopback ports.
+
+        Args:
+            port: Port of the API; 0 for any free port.
+            storage_port: Port of the storage; 0 for any free port.
+            ssl_context: TLS context for https; None serves http.
+        """
+        return Loopback(self, port=port, storage_port=storage_port, ssl_context=ssl_context)
 
     def expire_tokens(self) -> None:
         """Make every token issued so far invalid."""
-        with self._lock:
-            self._tokens.expire()
+        self._tokens = Tokens(self.clock)

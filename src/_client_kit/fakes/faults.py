@@ -72,9 +72,9 @@ class Fault:
         Args:
             reset: Whether to close with a TCP reset; otherwise in an orderly way.
             body_read: Close after reading this many bytes of the request's body, while the client
-                is still writing; None reads all of it. Needs ``when="before"``.
+                is still writing, and never apply the request; None reads all of it.
         """
-        return Fault("drop", Reply(0), Delivery("drop", reset=reset), body_read=body_read)
+        return Fault("drop", Reply(0), Delivery("reset" if reset else "drop"), body_read=body_read)
 
     @staticmethod
     def delay(seconds: float, then: Fault | None = None) -> Fault:
@@ -105,7 +105,7 @@ class Fault:
     @staticmethod
     def garbage(raw: bytes = b"\x16\x03\x01 no http at all\r\n\r\n") -> Fault:
         """Answer with bytes that are not HTTP, then close."""
-        return Fault("garbage", Reply(0), Delivery("garbage", raw=raw))
+        return Fault("garbage", Reply(0, raw), Delivery("garbage"))
 
     @staticmethod
     def close() -> Fault:
@@ -135,6 +135,9 @@ class ScriptedFault:
             return False
         self.seen += 1
         return self.seen >= self.nth and (self.times is None or self.seen < self.nth + self.times)
+
+
+NO_FAULT = ScriptedFault("", Fault(""), 1, 0, "before")
 
 
 class Faults:

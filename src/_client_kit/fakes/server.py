@@ -11,15 +11,13 @@ import sys
 import threading
 from collections.abc import Mapping
 from functools import partial
-from http import HTTPStatus
-from socketserver import StreamRequestHandler, ThreadingTCPServer
+from http.server import BaseHTTPRequestHandler
+from socketserver import ThreadingTCPServer
 from typing import Any, Self
 
 from _client_kit.fakes.service import Call, FakeService
 from _client_kit.fakes.wire import Reply
 
-_LONGEST_LINE = 65_536
-_PHRASES = {status.value: status.phrase for status in HTTPStatus}
 _LINGER_ZERO = struct.pack("hh" if os.name == "nt" else "ii", 1, 0)
 
 
@@ -35,20 +33,18 @@ class Loopback:
         self,
         service: FakeService,
         *,
-        host: str = "127.0.0.1",
         port: int = 0,
         storage_port: int = 0,
         ssl_context: ssl.SSLContext | None = None,
     ) -> None:
         """Start to listen; port 0 stands for any free port."""
-        self._servers = [_Server(service, "api", (host, port), ssl_context)]
-        self.url = self._servers[0].url
+        self._servers: list[_Server] = []
         self.storage_url = ""
         if service.storage_host:
-            self._servers.append(_Server(service, "storage", (host, storage_port), ssl_context))
-            self.storage_url = self._servers[1].url
-        for server in self._servers:
-            server.start(self.storage_url)
+            self._servers.append(_Server(service, "storage", storage_port, ssl_context))
+            self.storage_url = self._servers[0].url
+        self._servers.append(_Server(service, "api", port, ssl_context, self.storage_url))
+        self.url = self._servers[-1].url
 
     def close(self) -> None:
         """Stop listening and end every connection."""
@@ -57,7 +53,7 @@ class Loopback:
 
     def __repr__(self) -> str:
         """Show the URLs of the fake."""
-        return f"<Loopback {' '.join(server.url for server in self._servers)}>"
+        return f"<Loopback {' '.join(filter(None, (self.url, self.storage_url)))}>"
 
     def __enter__(self) -> Self:
         """Return the server, which already listens."""
@@ -78,15 +74,17 @@ class _Server(ThreadingTCPServer):
         self,
         service: FakeService,
         origin: str,
-        address: tuple[str, int],
+        port: int,
         ssl_context: ssl.SSLContext | None,
+        storage_url: str = "",
     ) -> None:
+        """Start to listen."""
         self.service = service
         self.origin = origin
-        self.storage_url = ""
+        self.storage_url = storage_url
         self._connections: dict[threading.Thread, socket.socket] = {}
-        super().__init__(address, _Handler)
-        self.url = f"http://{address[0]}:{self.server_address[1]}"
+        super().__init__(("127.0.0.1", port), _Handler)
+        self.url = f"http://127.0.0.1:{self.server_address[1]}"
         if ssl_context is not None:
             self.url = self.url.replace("http", "https", 1)
             # Each connection makes its handshake in its own thread. Otherwise a client that
@@ -94,11 +92,8 @@ class _Server(ThreadingTCPServer):
             self.socket = ssl_context.wrap_socket(
                 self.socket, server_side=True, do_handshake_on_connect=False
             )
-
-    def start(self, storage_url: str) -> None:
-        self.storage_url = storage_url
         listen = partial(self.serve_forever, poll_interval=0.005)  # `shutdown()` waits for a poll
-        threading.Thread(target=listen, name=f"fake {self.origin}", daemon=True).start()
+        threading.Thread(target=listen, name=f"fake {origin}", daemon=True).start()
 
     def stop(self) -> None:
         self.shutdown()
@@ -128,56 +123,61 @@ class _Server(ThreadingTCPServer):
         # An OSError says that the client disconnected or rejected our certificate.
 
 
-class _Handler(StreamRequestHandler):
-    """The requests of one connection, one after the other.
-
-    `http.server.BaseHTTPRequestHandler` would parse the headers as an e-mail, which takes most of
-    the time of a request.
-    """
+class _Handler(BaseHTTPRequestHandler):
+    """The requests of one connection, one after the other."""
 
     server: _Server  # pyright: ignore[reportIncompatibleVariableOverride]
+    protocol_version = default_request_version = "HTTP/1.1"
     # Without these two settings, header and body leave in two packets, and each answer waits 40 ms.
     disable_nagle_algorithm = True
     wbufsize = -1
 
-    def handle(self) -> None:
-        while self._exchange():
-            pass
+    def log_message(self, format: str, *args: object) -> None:  # noqa: A002
+        """Print nothing."""
 
-    def _exchange(self) -> bool:
-        """Answer one request; return False if the connection must close."""
-        call = self._read_head()
-        if call is None:
-            self.wfile.write(b"HTTP/1.1 400 Bad Request\r\nContent-Length: 0\r\n\r\n")
-            return False
-        service, headers = self.server.service, call.headers
+    def _exchange(self) -> None:
+        """Answer one request."""
+        if self.headers.defects:
+            self.send_error(400)
+            return
+        service, headers = self.server.service, self.headers
+        call = Call(
+            origin=self.server.origin,
+            method=self.command,
+            target=self.path,
+            headers={name.lower(): value for name, value in headers.items()},
+            storage_url=self.server.storage_url,
+        )
         service.begin(call)
         try:
-            if call.cut is not None:
-                self.rfile.read(min(call.cut, int(headers.get("content-length", call.cut))))
+            cut = call.scripted.action.body_read
+            if cut is not None:
+                self.rfile.read(min(cut, int(headers.get("content-length", cut))))
                 self._reset_at_end()
                 raise ConnectionResetError
-            call.body = self._read_body(headers)
+            call.body = self._read_body(call.headers)
         except OSError:
             service.note(call)
             raise
-        if call.pause > 0:
-            service.sleep(call.pause)
         reply = service.finish(call)
         if reply.pause > 0:
             service.sleep(reply.pause)
-        return self._send(reply) and headers.get("connection", "").lower() != "close"
+        self.close_connection = not self._send(reply) or self.close_connection
+
+    do_GET = do_POST = do_PUT = do_DELETE = _exchange  # noqa: N815 - the names of `http.server`
 
     def _send(self, reply: Reply) -> bool:
+        """Send an answer; return False if the connection must close after it."""
         delivery = reply.delivery
-        if delivery.kind == "drop" and delivery.reset:
+        if delivery.kind == "reset":
             self._reset_at_end()
-        if delivery.kind in {"drop", "garbage"}:
-            self.wfile.write(delivery.raw)
+        if delivery.kind in {"reset", "drop", "garbage"}:
+            self.wfile.write(reply.body)
             return False
-        lines = [f"HTTP/1.1 {reply.status} {_PHRASES.get(reply.status, 'Unknown')}"]
-        lines += [f"{name}: {value}" for name, value in reply.wire_headers().items()]
-        self.wfile.write("\r\n".join([*lines, "\r\n"]).encode("latin-1"))
+        self.send_response_only(reply.status)
+        for name, value in reply.wire_headers().items():
+            self.send_header(name, value)
+        self.end_headers()
         body, claimed = reply.wire_body()
         if delivery.kind == "drip":
             for start in range(0, len(body), delivery.size):
@@ -196,19 +196,6 @@ class _Handler(StreamRequestHandler):
         """Make the connection close with a TCP reset: SO_LINGER with zero seconds does that."""
         self.connection.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _LINGER_ZERO)
 
-    def _read_head(self) -> Call | None:
-        """Return a request without its body, or None if it is not HTTP."""
-        words = self._line().split(" ")
-        headers: dict[str, str] = {}
-        while line := self._line():
-            name, colon, value = line.partition(":")
-            if not colon:
-                return None
-            headers[name.lower()] = value.strip()
-        if len(words) != 3 or not words[1].startswith("/"):
-            return None
-        return Call(self.server.origin, words[0], words[1], headers, self.server.storage_url)
-
     def _read_body(self, headers: Mapping[str, str]) -> bytes:
         if "chunked" not in headers.get("transfer-encoding", "").lower():
             return self._read(int(headers.get("content-length", "0")))
@@ -221,7 +208,7 @@ class _Handler(StreamRequestHandler):
         return b"".join(parts)
 
     def _line(self) -> str:
-        line = self.rfile.readline(_LONGEST_LINE)
+        line = self.rfile.readline(65_536)
         if not line.endswith(b"\n"):
             raise ConnectionResetError
         return line.decode("latin-1").rstrip("\r\n")

@@ -8,19 +8,17 @@ import secrets
 import threading
 import time
 from collections import Counter, deque
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from email.utils import formatdate
-from functools import cached_property
 from typing import Any, ClassVar, cast
 from urllib.parse import parse_qsl, unquote
 
 from attrs import define, evolve, field, frozen
 
-from _client_kit.fakes.faults import Fault, Faults, ScriptedFault
+from _client_kit.fakes.faults import NO_FAULT, Faults, ScriptedFault
 from _client_kit.fakes.wire import FakeRequest, Reply, RequestRefusedError, html_reply
 
 LOG_SIZE = 10_000
-_NO_FAULT = Fault("")
 
 
 @frozen(eq=False)
@@ -38,18 +36,13 @@ class Route:
     origin: str = "api"
 
 
-@define(eq=False, slots=False)
-class Call:
-    """A request, from its head to its answer."""
+@define(eq=False)
+class Call(FakeRequest):
+    """A request, from its head to its answer; afterwards it is an entry of the log."""
 
-    origin: str
-    """The server that the request was sent to: ``"api"`` or ``"storage"``."""
-    method: str
-    target: str
+    target: str = field(kw_only=True, repr=False)
     """Path and query exactly as they were sent: a URL's signature covers these bytes."""
-    headers: Mapping[str, str] = field(repr=False)
-    """Header fields; their names are in lower case."""
-    storage_url: str = ""
+    storage_url: str = field(default="", kw_only=True)
     """The storage's base URL, as this client can reach it."""
     body: bytes = field(default=b"", repr=False)
     route: Route | None = None
@@ -57,64 +50,14 @@ class Call:
     """The values of the placeholders in the route's path."""
     other_methods: list[str] = field(factory=list[str])
     """The methods of the routes that match the path only."""
-    ignored: set[str] = field(factory=set[str])
-    """Unknown query parameters; the handler of a list adds unknown members of the JSON body."""
     caller: str = ""
     """The owner of the token; empty for a public operation."""
-    fault: ScriptedFault | None = None
-
-    @cached_property
-    def path(self) -> str:
-        """The path, still percent-encoded."""
-        return self.target.partition("?")[0]
-
-    @cached_property
-    def query(self) -> dict[str, str]:
-        """The query's names and decoded values; the last value of a repeated name counts."""
-        return dict(parse_qsl(self.target.partition("?")[2], keep_blank_values=True))
-
-    @property
-    def operation(self) -> str:
-        """The name of the operation; ``"unknown"`` if no route matched."""
-        return self.route.operation if self.route else "unknown"
+    scripted: ScriptedFault = NO_FAULT
 
     @property
     def media_type(self) -> str:
         """The Content-Type without its parameters, in lower case."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-    @property
-    def bearer(self) -> str | None:
-        """The token of an ``Authorization: Bearer`` header; None without such a header."""
-        scheme, _, token = self.headers.get("authorization", "").partition(" ")
-        return token if scheme == "Bearer" and token else None
-
-    @property
-    def cut(self) -> int | None:
-        """Number of bytes of the request's body to read before dropping the connection.
-
-        None means to read the whole body.
-        """
-        return self.fault.action.body_read if self.fault and self.fault.when == "before" else None
-
-    @property
-    def pause(self) -> float:
-        """Seconds to wait before the request is applied or fails."""
-        return self.fault.action.pause if self.fault and self.fault.when == "before" else 0.0
-
-    def record(self, status: int | None = None) -> FakeRequest:
-        """Return the request's entry for the log."""
-        return FakeRequest(
-            operation=self.operation,
-            origin=self.origin,
-            method=self.method,
-            path=self.path,
-            query=self.query,
-            headers=self.headers,
-            status=status,
-            ignored=tuple(sorted(self.ignored)),
-            fault=self.fault.action.name if self.fault else None,
-        )
 
 
 class Tokens:
@@ -134,9 +77,9 @@ class Tokens:
         self._held[token] = (self._clock() + life, uses, owner)
         return token
 
-    def spend(self, token: str | None) -> str | None:
+    def spend(self, token: str) -> str | None:
         """Count one use and return the token's owner; None if it is unknown, expired or used up."""
-        if token is None or token not in self._held:
+        if token not in self._held:
             return None
         expires, uses, owner = self._held[token]
         if self._clock() >= expires or uses == 0:
@@ -145,10 +88,6 @@ class Tokens:
         if uses is not None:
             self._held[token] = (expires, uses - 1, owner)
         return owner
-
-    def expire(self) -> None:
-        """Make every token invalid now."""
-        self._held.clear()
 
 
 @define(eq=False, repr=False, slots=False, kw_only=True)
@@ -160,7 +99,7 @@ class FakeService:
         sleep: Waits for the seconds of a scripted delay; may return an awaitable if an
             asynchronous client uses the fake.
         date_header: Whether answers carry a ``Date`` header with the time of ``clock``.
-        hosts: Hosts that the transport answers for: the real service's, and those given.
+        hosts: Hosts that the transport answers for; by default the real service's.
         faults: The scripted faults; a test calls ``faults.add()``.
         on_request: Called with each request's record before it is handled.
         answer_headers: Headers for every answer that does not have them already, for example a
@@ -168,13 +107,12 @@ class FakeService:
         counts: Number of requests per operation since the fake was made.
     """
 
-    default_hosts: ClassVar[frozenset[str]] = frozenset()
     storage_host: ClassVar[str] = ""
 
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], object] = time.sleep
     date_header: bool = True
-    _more_hosts: Sequence[str] = field(default=(), alias="hosts")
+    hosts: frozenset[str] = frozenset()
     faults: Faults = field(init=False)
     on_request: Callable[[FakeRequest], object] | None = field(init=False, default=None)
     answer_headers: dict[str, str] = field(init=False, factory=dict[str, str])
@@ -182,7 +120,6 @@ class FakeService:
 
     def __attrs_post_init__(self) -> None:
         """Start without requests, tokens and scripted faults."""
-        self.hosts = self.default_hosts | frozenset(self._more_hosts)
         self._lock = threading.RLock()
         self._log: deque[FakeRequest] = deque(maxlen=LOG_SIZE)
         self._tokens = Tokens(self.clock)
@@ -207,33 +144,36 @@ class FakeService:
 
     def begin(self, call: Call) -> None:
         """Find the route of a request, call ``on_request`` and choose the fault."""
+        call.path, _, query = call.target.partition("?")
+        call.query = dict(parse_qsl(query, keep_blank_values=True))
         self._find_route(call)
-        if call.route is not None and call.origin == "api":
-            call.ignored = set(call.query) - call.route.query
         if self.on_request is not None:
-            self.on_request(call.record())
-        call.fault = self.faults.next(call.operation)
+            self.on_request(call)
+        call.scripted = self.faults.next(call.operation) or NO_FAULT
+        call.fault = call.scripted.action.name or None
 
     def finish(self, call: Call) -> Reply:
         """Return the answer to a request, and apply the request unless its fault prevents it."""
-        action = call.fault.action if call.fault else _NO_FAULT
-        after = call.fault is not None and call.fault.when == "after"
-        answer = self._answer(call) if after or action.reply is None else None
-        reply = action.reply or answer or Reply(0)
+        action = call.scripted.action
+        reply = action.reply
+        if reply is None or call.scripted.when == "after":
+            answer = self._answer(call)
+            reply = reply or answer
         date = {"Date": formatdate(self.clock(), usegmt=True)} if self.date_header else {}
         self.note(call, reply.status or None)
         return evolve(
             reply,
             headers=reply.headers_and({**self.answer_headers, **date}),
-            pause=action.pause if after else 0.0,
+            pause=action.pause,
             delivery=action.delivery,
         )
 
     def note(self, call: Call, status: int | None = None) -> None:
         """Count and log a request; without a status, it ended before its body was read."""
+        call.status, call.body = status, b""
         with self._lock:
             self.counts[call.operation] += 1
-            self._log.append(call.record(status))
+            self._log.append(call)
 
     def _answer(self, call: Call) -> Reply:
         route = call.route
@@ -247,7 +187,8 @@ class FakeService:
         try:
             with self._lock:
                 if not route.public:
-                    owner = self._tokens.spend(call.bearer)
+                    scheme, _, token = call.headers.get("authorization", "").partition(" ")
+                    owner = self._tokens.spend(token) if scheme == "Bearer" else None
                     if owner is None:
                         return Reply(401)
                     call.caller = owner
@@ -274,6 +215,9 @@ class FakeService:
                 continue
             if route.method == call.method:
                 call.route, call.args = route, tuple(map(unquote, match.groups()))
+                call.operation = route.operation
+                if route.origin == "api":
+                    call.ignored = tuple(sorted(call.query.keys() - route.query))
                 return
             call.other_methods.append(route.method)
 
@@ -286,11 +230,17 @@ def _refuse_constant(name: str) -> object:
     raise ValueError(f"{name} is not JSON")
 
 
-def require(values: Mapping[str, Any], **types: type | tuple[type, ...]) -> list[str]:
-    """Return the names whose value is missing, null, an empty text, or of another type."""
+def require(
+    values: Mapping[str, Any], optional: Collection[str], **types: type | tuple[type, ...]
+) -> list[str]:
+    """Return the names of wrong members of a JSON object.
+
+    A required member is wrong if it is missing, null, an empty text, or of another type. A member
+    that is neither required nor optional is wrong too.
+    """
     wrong: list[str] = []
     for name, kind in types.items():
         value = values.get(name)
         if isinstance(value, bool) or not isinstance(value, kind) or value == "":
             wrong.append(name)
-    return wrong
+    return wrong + sorted(values.keys() - types.keys() - set(optional))

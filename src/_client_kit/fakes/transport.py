@@ -1,58 +1,96 @@
-"""Answer clients from a fake without sockets, through an httpx transport or through respx."""
+"""Answer clients from a fake without sockets, through an httpx transport."""
 
 from __future__ import annotations
 
 import inspect
 import math
-import re
 import time
-from collections.abc import AsyncIterator, Callable, Iterator
-from typing import TYPE_CHECKING, TypeAlias, cast
+from collections.abc import AsyncIterator, Iterator
+from typing import cast
 
 import httpx
 
 from _client_kit import _runtime_async as runtime
 from _client_kit.fakes.service import Call, FakeService
-from _client_kit.fakes.wire import Reply
-
-if TYPE_CHECKING:
-    import respx
 
 _PIECE = 65_536
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _TEST_DOMAINS = (".test", ".example", ".invalid")
-Sleep: TypeAlias = Callable[[float], object]
 
 
-class _Stream(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """The body of an answer in pieces, cut or delayed as its ``Delivery`` says."""
+class _Answer(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The answer to a call: it waits, cuts and delays as its fault says.
 
-    def __init__(self, reply: Reply, sleep: Sleep, read_timeout: float) -> None:
-        self._reply = reply
-        self._sleep = sleep
-        self._read_timeout = read_timeout
+    It is the body of the response too, in pieces.
+    """
 
-    def _pieces(self) -> Iterator[tuple[float, bytes]]:
-        (body, claimed), delivery = self._reply.wire_body(), self._reply.delivery
+    def __init__(self, service: FakeService, call: Call, request: httpx.Request) -> None:
+        self._sleep = service.sleep
+        self._request = request
+        timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
+        self._timeout = timeouts.get("read") or math.inf
+        self.reply = service.finish(call)
+
+    def response(self) -> httpx.Response:
+        """Return the response; raise the error that httpx raises on a socket if there is none."""
+        kind = self.reply.delivery.kind
+        if kind == "garbage":
+            raise httpx.RemoteProtocolError("illegal status line", request=self._request)
+        if kind == "reset":
+            raise httpx.ReadError("[Errno 104] Connection reset by peer", request=self._request)
+        if kind == "drop":
+            text = "Server disconnected without sending a response."
+            raise httpx.RemoteProtocolError(text, request=self._request)
+        return httpx.Response(
+            self.reply.status,
+            headers=self.reply.wire_headers(),
+            stream=self,
+            request=self._request,
+        )
+
+    def wait(self, seconds: float) -> None:
+        """Sleep at most for the client's read timeout; raise ReadTimeout if it is over."""
+        if seconds > 0:
+            self._sleep(min(seconds, self._timeout))
+            self._check_time(seconds)
+
+    async def wait_async(self, seconds: float) -> None:
+        """Do the same as `wait`, without blocking the event loop.
+
+        A ``sleep`` that a test has given is called as it is, so it may block.
+        """
+        if seconds > 0:
+            sleep = runtime.sleep if self._sleep is time.sleep else self._sleep
+            waiting = sleep(min(seconds, self._timeout))
+            if inspect.isawaitable(waiting):
+                await waiting
+            self._check_time(seconds)
+
+    def __iter__(self) -> Iterator[bytes]:
+        for piece in self._pieces():
+            self.wait(self.reply.delivery.pause)
+            yield piece
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self._pieces():
+            await self.wait_async(self.reply.delivery.pause)
+            yield piece
+
+    def _pieces(self) -> Iterator[bytes]:
+        (body, claimed), delivery = self.reply.wire_body(), self.reply.delivery
         size = delivery.size if delivery.kind == "drip" else _PIECE
         end = min(len(body), claimed)
         for start in range(0, end, size):
-            yield delivery.pause, body[start : min(start + size, end)]
+            yield body[start : min(start + size, end)]
         if end < claimed:
             raise httpx.RemoteProtocolError(
                 "peer closed connection without sending complete message body "
                 f"(received {end} bytes, expected {claimed})"
             )
 
-    def __iter__(self) -> Iterator[bytes]:
-        for pause, piece in self._pieces():
-            _wait(self._sleep, pause, self._read_timeout)
-            yield piece
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for pause, piece in self._pieces():
-            await _wait_async(self._sleep, pause, self._read_timeout)
-            yield piece
+    def _check_time(self, seconds: float) -> None:
+        if seconds >= self._timeout:
+            raise httpx.ReadTimeout("The read operation timed out")
 
 
 class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -69,30 +107,22 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
 
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request."""
-        call, timeout, sleep = self._begin(request), _read_timeout(request), self._service.sleep
+        call = self._begin(request)
         # The cast is safe: httpx.Client refuses an asynchronous body, and respx reads each body
         # first. The Banqup client's storage calls this method directly, with a synchronous body.
         call.body = b"".join(cast("httpx.SyncByteStream", request.stream))
-        self._check_body(call)
-        try:
-            _wait(sleep, call.pause, timeout)
-        finally:  # the request is applied even if the client has stopped waiting
-            reply = self._service.finish(call)
-        _wait(sleep, reply.pause, timeout)
-        return self._response(request, reply, timeout)
+        answer = self._answer(request, call)
+        answer.wait(answer.reply.pause)
+        return answer.response()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request."""
-        call, timeout, sleep = self._begin(request), _read_timeout(request), self._service.sleep
+        call = self._begin(request)
         stream = cast("httpx.AsyncByteStream", request.stream)
         call.body = b"".join([part async for part in stream])
-        self._check_body(call)
-        try:
-            await _wait_async(sleep, call.pause, timeout)
-        finally:  # the request is applied even if the client has stopped waiting
-            reply = self._service.finish(call)
-        await _wait_async(sleep, reply.pause, timeout)
-        return self._response(request, reply, timeout)
+        answer = self._answer(request, call)
+        await answer.wait_async(answer.reply.pause)
+        return answer.response()
 
     def _begin(self, request: httpx.Request) -> Call:
         url, service = request.url, self._service
@@ -113,66 +143,12 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         service.begin(call)
         return call
 
-    def _check_body(self, call: Call) -> None:
-        if call.cut is not None:
+    def _answer(self, request: httpx.Request, call: Call) -> _Answer:
+        if call.scripted.action.body_read is not None:
             self._service.note(call)
             raise httpx.ReadError("[Errno 104] Connection reset by peer")
         declared = int(call.headers.get("content-length", len(call.body)))
         if declared != len(call.body):
             much = "little" if len(call.body) < declared else "much"
             raise httpx.LocalProtocolError(f"Too {much} data for declared Content-Length")
-
-    def _response(self, request: httpx.Request, reply: Reply, timeout: float) -> httpx.Response:
-        kind, reset = reply.delivery.kind, reply.delivery.reset
-        if kind == "garbage":
-            raise httpx.RemoteProtocolError("illegal status line", request=request)
-        if kind == "drop" and reset:
-            raise httpx.ReadError("[Errno 104] Connection reset by peer", request=request)
-        if kind == "drop":
-            text = "Server disconnected without sending a response."
-            raise httpx.RemoteProtocolError(text, request=request)
-        return httpx.Response(
-            reply.status,
-            headers=reply.wire_headers(),
-            stream=_Stream(reply, self._service.sleep, timeout),
-            request=request,
-        )
-
-
-def mount(service: FakeService, router: respx.MockRouter) -> respx.Route:
-    """Add to a respx router the route for a service's hosts, and return the route."""
-    hosts = sorted({*service.hosts, service.storage_host} - {""})
-    names = "|".join(map(re.escape, hosts))
-    domains = "|".join(map(re.escape, _TEST_DOMAINS))
-    route = router.route(host__regex=rf"^(?:{names}|.*(?:{domains}))$")
-    return route.mock(side_effect=FakeTransport(service).handle_request)
-
-
-def _wait(sleep: Sleep, seconds: float, timeout: float) -> None:
-    """Sleep, at most for the client's read timeout; raise ReadTimeout if the client gives up."""
-    if seconds > 0:
-        sleep(min(seconds, timeout))
-        _check_time(seconds, timeout)
-
-
-async def _wait_async(sleep: Sleep, seconds: float, timeout: float) -> None:
-    """Do the same as :func:`_wait`, without blocking the event loop.
-
-    A ``sleep`` that a test has given is called as it is, so it may block.
-    """
-    if seconds > 0:
-        waiting = (runtime.sleep if sleep is time.sleep else sleep)(min(seconds, timeout))
-        if inspect.isawaitable(waiting):
-            await waiting
-        _check_time(seconds, timeout)
-
-
-def _check_time(seconds: float, timeout: float) -> None:
-    if seconds >= timeout:
-        raise httpx.ReadTimeout("The read operation timed out")
-
-
-def _read_timeout(request: httpx.Request) -> float:
-    timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
-    read = timeouts.get("read")
-    return math.inf if read is None else read
+        return _Answer(self._service, call, request)

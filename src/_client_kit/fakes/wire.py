@@ -7,26 +7,29 @@ from collections.abc import Mapping
 from datetime import UTC, datetime
 from typing import Literal
 
-from attrs import field, frozen
+from attrs import define, field, frozen
 
 
-@frozen
+@define(eq=False, kw_only=True)
 class FakeRequest:
     """One request in the fake's log, without its body."""
 
-    operation: str
+    operation: str = "unknown"
     """Name of the operation, such as ``"documents.list"``; ``"unknown"`` if none matched."""
     origin: str
+    """The server that the request was sent to: ``"api"`` or ``"storage"``."""
     method: str
-    path: str
-    query: Mapping[str, str] = field(repr=False)  # a signed URL's query is a credential
+    path: str = field(init=False)
+    """The path, still percent-encoded."""
+    query: Mapping[str, str] = field(init=False, repr=False)  # a signed URL's is a credential
+    """The query's names and decoded values; the last value of a repeated name counts."""
     headers: Mapping[str, str] = field(repr=False)
     """Header fields; their names are in lower case."""
-    status: int | None = None
+    status: int | None = field(init=False, default=None)
     """The answer's status; None if the connection was closed without an answer."""
-    ignored: tuple[str, ...] = ()
+    ignored: tuple[str, ...] = field(init=False, default=())
     """Names in the query, and in a list's JSON body, that the operation does not know."""
-    fault: str | None = None
+    fault: str | None = field(init=False, default=None)
     """Name of the scripted fault that hit this request, or None."""
 
 
@@ -35,18 +38,15 @@ class Delivery:
     """How an answer is sent to the client: as a whole, or damaged by a fault.
 
     Attributes:
-        kind: Name of the ``Fault`` method that makes the fault; ``"whole"`` without a fault.
-        reset: Whether a dropped connection ends with a TCP reset.
+        kind: Name of the ``Fault`` method that makes the fault; ``"whole"`` without a fault, and
+            ``"reset"`` for a connection that is dropped with a TCP reset.
         size: Number of bytes of the body to send; for ``"drip"``, of each piece.
         pause: Seconds before each piece.
-        raw: The bytes to send instead of an answer.
     """
 
-    kind: Literal["whole", "drop", "truncate", "cut", "drip", "garbage", "close"] = "whole"
-    reset: bool = True
+    kind: Literal["whole", "reset", "drop", "truncate", "cut", "drip", "garbage", "close"] = "whole"
     size: int = 0
     pause: float = 0.0
-    raw: bytes = field(default=b"", repr=False)
 
 
 WHOLE = Delivery()

@@ -16,12 +16,10 @@ from _client_kit._async._client import AsyncApiClient
 from _client_kit._contract import load_contract
 from _client_kit._retry import RetryPolicy
 from _client_kit._user_agent import user_agent_of
+from banqup_client._async._app import AsyncMessages, AsyncSpaces, AsyncUsers
 from banqup_client._async._documents import AsyncDocuments
 from banqup_client._async._files import AsyncFiles
-from banqup_client._async._messages import AsyncMessages
-from banqup_client._async._spaces import AsyncSpaces
 from banqup_client._async._storage import AsyncStorage
-from banqup_client._async._users import AsyncUsers
 from banqup_client._credentials import ClientCredentials
 from banqup_client._dialect import dialect_of
 from banqup_client._environment import Environment, address_of

@@ -1,13 +1,13 @@
 """Transfer file content through signed URLs, with an httpx transport and no httpx client.
 
-A transport adds no default headers, follows no redirects and logs no URL. A signed URL is a
-credential until it expires.
+A transport adds no default headers, follows no redirects and logs no URL.
 """
 
 from __future__ import annotations
 
 import ssl
 from collections.abc import Awaitable, Callable, Iterable, Mapping
+from functools import partial
 from typing import cast
 
 import httpx
@@ -21,8 +21,14 @@ from _client_kit._contract import Contract, Operation
 from _client_kit._files import FileSource
 from _client_kit._secret import Secret
 from _client_kit._tls import opened, proxy_of, shared_ssl_context
-from banqup_client._download import Target, check_headers, refusal, writing
-from banqup_client._storage import SignedUrl, StorageHosts
+from banqup_client._storage import (
+    SignedUrl,
+    StorageHosts,
+    Target,
+    check_headers,
+    refusal,
+    writing,
+)
 
 
 class AsyncStorage:
@@ -65,29 +71,10 @@ class AsyncStorage:
             RejectedError: The content is too large.
             ServiceError: The request failed in another way.
         """
-        signed = self._hosts.check(url, api=self._calls.base_url)
+        signed = self._hosts.check(url)
         if target.size is not None:
             target.check(target.size)
-
-        async def once() -> None:
-            try:
-                await self._get(signed, target, limit)
-            except BaseException:
-                with writing():
-                    target.clear()
-                raise
-
-        await self._repeat(once, self._down, signed, limit)
-
-    async def write(self, content: bytes, target: Target) -> None:
-        """Write to a file the content that a user's function has returned.
-
-        Raises:
-            ProtocolError: The content is not of the right size.
-            RejectedError: The content is too large.
-        """
-        target.check(len(content), by=self._down.label)
-        await runtime.write_chunk(target.file, content)
+        await self._repeat(lambda: self._get(signed, target, limit), self._down, signed, limit)
 
     async def _get(self, signed: SignedUrl, target: Target, limit: Deadline) -> None:
         """Request a file's content and write it.
@@ -95,42 +82,30 @@ class AsyncStorage:
         A request to the API has the token, which is renewed once if it is refused. One redirect
         from the API is followed, without the token.
         """
-        request, response = await self._ask(signed, limit)
+        ask = partial(self._ask, self._down, limit, {"Accept-Encoding": "identity"})
+        response = await ask(signed)
         if signed.of_api and response.status_code == 401:
             await response.aclose()
-            request, response = await self._ask(signed, limit)
+            response = await ask(signed)
         if signed.of_api and 300 <= response.status_code < 400:
             await response.aclose()
-            signed = self._hosts.check(Secret(response.headers.get("location", "")))
-            request, response = await self._ask(signed, limit)
+            location = Secret(response.headers.get("location", ""))
+            signed = self._hosts.check(location, redirect=True)
+            response = await ask(signed)
         try:
             check_headers(response, target, of_api=signed.of_api)
             # httpx looks at the timeouts before it reads the body: limit them to the time left.
-            request.extensions["timeout"].update(limit.timeouts())
+            response.request.extensions["timeout"].update(limit.timeouts())
             await _copy(response, target, limit)
+        except BaseException:
+            with writing():
+                target.clear()
+            raise
         finally:
             await response.aclose()
 
-    async def _ask(
-        self, signed: SignedUrl, limit: Deadline
-    ) -> tuple[httpx.Request, httpx.Response]:
-        request = self._request(self._down, signed, limit, {"Accept-Encoding": "identity"})
-        if not signed.of_api:
-            return request, await self._send(request)
-        token = await self._calls.token(limit)
-        request.headers["Authorization"] = f"Bearer {token.value.reveal()}"
-        response = await self._send(request)
-        if response.status_code == 401:
-            self._calls.drop(token)
-        return request, response
-
     async def upload(
-        self,
-        url: Secret,
-        source: FileSource,
-        *,
-        content_type: str,
-        limit: Deadline,
+        self, url: Secret, source: FileSource, *, content_type: str, limit: Deadline
     ) -> None:
         """Send a file's content to a signed URL, with exactly this media type.
 
@@ -138,12 +113,12 @@ class AsyncStorage:
             UrlExpiredError: The storage refused the URL.
             ServiceError: The request failed in another way.
         """
-        signed = self._hosts.check(url)
+        signed = self._hosts.check(url, redirect=True)
         headers = {"Content-Type": content_type, "Content-Length": str(source.size)}
         body = AsyncJsonBody([source], service="banqup")
 
         async def once() -> None:
-            response = await self._send(self._request(self._up, signed, limit, headers, body))
+            response = await self._ask(self._up, limit, headers, signed, body)
             await response.aclose()
             if not 200 <= response.status_code < 300:
                 raise refusal("files.upload", response.status_code, response.headers)
@@ -165,14 +140,15 @@ class AsyncStorage:
             proxied=self._given is None,
         )
 
-    def _request(
+    async def _ask(
         self,
         operation: Operation,
-        signed: SignedUrl,
         limit: Deadline,
         headers: Mapping[str, str],
+        signed: SignedUrl,
         content: AsyncContent | None = None,
-    ) -> httpx.Request:
+    ) -> httpx.Response:
+        """Send one request; one to the API has the token."""
         url = signed if self._given is None else signed.whole()
         request = httpx.Request(
             operation.method,
@@ -182,7 +158,14 @@ class AsyncStorage:
             extensions={"timeout": limit.timeouts()},
         )
         request.url = url  # httpx has copied the URL; the copy would be quoted again
-        return request
+        token = await self._calls.token(limit) if signed.of_api else None
+        if token is not None:
+            request.headers["Authorization"] = f"Bearer {token.value.reveal()}"
+        response = await self._send(request)
+        response.request = request
+        if token is not None and response.status_code == 401:
+            self._calls.drop(token)
+        return response
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
         # A SignedUrl shows its origin only.

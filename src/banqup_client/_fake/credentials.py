@@ -14,7 +14,6 @@ from urllib.parse import parse_qs, parse_qsl, quote
 
 from _client_kit.fakes.service import Call
 from _client_kit.fakes.wire import Reply, RequestRefusedError, json_reply, xml_error
-from banqup_client._fake.state import StoredFile
 
 
 def check_grant(call: Call, client_id: str, client_secret: str) -> None:
@@ -48,13 +47,13 @@ class SignedUrls:
         self._clock = clock
         self._key = secrets.token_bytes(32)
 
-    def sign(self, method: str, file: StoredFile, call: Call, life: float) -> str:
+    def sign(self, method: str, path: str, call: Call, life: float) -> str:
         """Return a signed URL of the storage, at the host that the client can reach."""
         now = datetime.fromtimestamp(self._clock(), UTC)
         signed = "content-type;host" if method == "PUT" else "host"
         scope = f"fake@btx.iam.gserviceaccount.com/{now:%Y%m%d}/auto/storage/goog4_request"
         target = (
-            f"/btx-fake-documents/{file.space}/{file.id}?X-Goog-Algorithm=GOOG4-RSA-SHA256"
+            f"{path}?X-Goog-Algorithm=GOOG4-RSA-SHA256"
             f"&X-Goog-Credential={quote(scope, safe='')}&X-Goog-Date={now:%Y%m%dT%H%M%SZ}"
             f"&X-Goog-Expires={int(life)}&X-Goog-SignedHeaders={quote(signed, safe='')}"
         )

@@ -1,43 +1,85 @@
-"""The fake Banqup and its storage: methods for tests, routes and handlers."""
+"""The fake Banqup and its storage: its state, methods for tests, routes and handlers."""
 
 from __future__ import annotations
 
-import hashlib
 import json
-import ssl
 import uuid
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, ClassVar
+from email.utils import formatdate
+from http import HTTPStatus
+from typing import Any, ClassVar, Literal
+from zlib import crc32
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
 from _client_kit.fakes.fake import Fake
-from _client_kit.fakes.server import Loopback
 from _client_kit.fakes.service import Call, Route, require
 from _client_kit.fakes.wire import Reply, RequestRefusedError, iso, json_reply, xml_error
-from banqup_client._fake.answers import problem
 from banqup_client._fake.credentials import SignedUrls, bad_signature, check_grant, make_jwt
-from banqup_client._fake.state import (
-    FakeFile,
-    FileStatus,
-    Moment,
-    Order,
-    StoredDocument,
-    StoredFile,
-    StoredSpace,
-    TokenStyle,
-    epoch,
-)
 
 _BASE = "/datastore/documents/transaction"
 _EICAR = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE"
-_FILE_MEMBERS = {
-    "filename", "description", "retentionTime", "fileSize", "fileType", "contentType", "metadata",
-}  # fmt: skip
-_DOCUMENT_MEMBERS = {
-    "source", "spaceId", "folder", "category", "connections", "status", "metadata",
-}  # fmt: skip
+_FILE_OPTIONAL = {"description", "retentionTime", "fileType", "metadata"}
+_DOCUMENT_OPTIONAL = {"source", "connections", "status", "metadata"}
+
+
+Moment = datetime | float | str
+"""A time: an aware datetime, seconds since the epoch, or the exact text for the answer."""
+FileStatus = Literal["AVAILABLE", "AWAITING_UPLOAD", "REJECTED"]
+TokenStyle = Literal["expires_at", "expires_in", "jwt", "bare", "opaque"]
+Order = Literal["shuffled", "newest_first", "oldest_first"]
+
+
+@frozen
+class FakeFile:
+    """One file of a published document."""
+
+    name: str
+    content_type: str
+    content: bytes = field(repr=False)
+    status: FileStatus = "AVAILABLE"
+    size: int | None = None
+    """The ``fileSize`` in answers, if it must differ from the real size."""
+    id: str | None = None
+
+
+@define(eq=False)
+class StoredFile:
+    """A file: its details as JSON of the API, and its content if it was uploaded."""
+
+    space: str
+    details: dict[str, Any]
+    content: bytes | None
+    ready_at: float = 0.0
+
+    def row(self) -> dict[str, Any]:
+        """Return the file's entry in a document's JSON."""
+        names = ("id", "filename", "contentType", "fileSize")
+        return {name: self.details[name] for name in names}
+
+
+@define(eq=False)
+class StoredDocument:
+    """A document: its JSON, the ids of its files, and the fields that listings use."""
+
+    id: str
+    space: str
+    folder: str | None
+    files: list[str]
+    body: dict[str, Any]
+    created: float
+    updated: float
+
+
+@define(eq=False)
+class StoredSpace:
+    """A space with its documents."""
+
+    id: str
+    name: str
+    whitelisted: bool
+    documents: dict[str, StoredDocument] = field(factory=dict[str, StoredDocument])
 
 
 @define(eq=False, repr=False, slots=False, kw_only=True)
@@ -59,7 +101,7 @@ class FakeBanqup(Fake):
         url_life: Seconds for which a signed URL is valid.
     """
 
-    default_hosts: ClassVar[frozenset[str]] = frozenset(
+    hosts: frozenset[str] = frozenset(
         {
             "api.uat.btx.eu.banqup.com",
             "api.uat.btx.fr.banqup.com",
@@ -77,7 +119,7 @@ class FakeBanqup(Fake):
     token_style: TokenStyle = "expires_at"  # noqa: S105 - a style, not a token
     whitelisted: bool = True
     order: Order = "shuffled"
-    _ignored: Iterable[str] = field(default=(), alias="ignore")
+    ignore: set[str] = field(factory=set[str])
     total: int | None = None
     scan_seconds: float = 0.0
     url_life: float = 3600.0
@@ -85,7 +127,6 @@ class FakeBanqup(Fake):
     def __attrs_post_init__(self) -> None:
         """Start without spaces and documents."""
         super().__attrs_post_init__()
-        self.ignore: set[str] = set(self._ignored)
         self._spaces: dict[str, StoredSpace] = {}
         self._documents: dict[str, StoredDocument] = {}
         self._files: dict[str, StoredFile] = {}
@@ -100,11 +141,10 @@ class FakeBanqup(Fake):
         name: str = "Brouwerij De Molenbeek BV",
         *,
         id: str | None = None,  # noqa: A002 - the service's own word
-        type: str = "BUSINESS",  # noqa: A002 - the service's own word
         whitelisted: bool = True,
     ) -> str:
         """Add a space and return its id."""
-        space = StoredSpace(id or str(uuid.uuid4()), name, type, whitelisted)
+        space = StoredSpace(id or str(uuid.uuid4()), name, whitelisted)
         with self._lock:
             self._spaces[space.id] = space
         return space.id
@@ -124,7 +164,6 @@ class FakeBanqup(Fake):
         files: Sequence[FakeFile] = (),
         supplier: Mapping[str, Any] | None = None,
         customer: Mapping[str, Any] | None = None,
-        metadata: Mapping[str, Any] | None = None,
         created_at: Moment | None = None,
         updated_at: Moment | None = None,
         id: str | None = None,  # noqa: A002 - the service's own word
@@ -141,7 +180,6 @@ class FakeBanqup(Fake):
             files: Files of the document.
             supplier: ``metadata.supplier``.
             customer: ``metadata.customer``.
-            metadata: Further metadata.
             created_at: Time of creation; the time of the fake's clock by default.
             updated_at: Time of the last change; `created_at` by default.
             id: Id of the document; a new UUID by default.
@@ -152,7 +190,7 @@ class FakeBanqup(Fake):
         created = now if created_at is None else created_at
         updated = created if updated_at is None else updated_at
         with self._lock:
-            names = [self._add_file(space, file).id for file in files]
+            names = [self._add_file(space, file) for file in files]
             body: dict[str, Any] = {
                 "id": id or str(uuid.uuid4()),
                 "source": "documentcreator",
@@ -161,17 +199,15 @@ class FakeBanqup(Fake):
                 "category": category,
                 "connections": [],
                 "status": {"pay": "UNPAID", "delivery": "RECEIVED", "document": status},
-                "metadata": {
-                    **(metadata or {}),
-                    "customer": dict(customer or {}),
-                    "supplier": dict(supplier or {}),
-                },
+                "metadata": {"customer": dict(customer or {}), "supplier": dict(supplier or {})},
                 "createdAt": created if isinstance(created, str) else iso(created),
                 "updatedAt": updated if isinstance(updated, str) else iso(updated),
                 **(extra or {}),
             }
             body = {name: value for name, value in body.items() if value is not ...}
-            return self._keep(space, body, folder, names, epoch(created, now), epoch(updated, now))
+            return self._keep(
+                space, body, folder, names, _epoch(created, now), _epoch(updated, now)
+            )
 
     def set_status(self, document: str, status: str, *, touch: bool = True) -> None:
         """Change ``status.document``; if `touch` is true, set ``updatedAt`` to the fake's time."""
@@ -185,7 +221,7 @@ class FakeBanqup(Fake):
         """Change the status of one of a document's files."""
         with self._lock:
             file = self._files[self._documents[document].files[index]]
-            file.status, file.ready_at = status, 0.0
+            file.details["status"], file.ready_at = status, 0.0
 
     def replace_file(
         self, document: str, index: int, file: FakeFile, *, touch: bool = True
@@ -194,7 +230,7 @@ class FakeBanqup(Fake):
         with self._lock:
             found = self._documents[document]
             old = found.files[index]
-            found.files[index] = self._add_file(found.space, evolve(file, id=file.id or old)).id
+            found.files[index] = self._add_file(found.space, evolve(file, id=file.id or old))
             if touch:
                 self._touch(found)
 
@@ -217,26 +253,6 @@ class FakeBanqup(Fake):
         """The message listeners that were registered, as JSON objects."""
         with self._lock:
             return list(self._listeners)
-
-    def serve(
-        self,
-        *,
-        host: str = "127.0.0.1",
-        port: int = 0,
-        storage_port: int = 0,
-        ssl_context: ssl.SSLContext | None = None,
-    ) -> Loopback:
-        """Serve the API and the storage on two loopback ports until the result is closed.
-
-        Args:
-            host: Address or name to listen on; also the host in URLs of answers.
-            port: Port of the API; 0 for any free port.
-            storage_port: Port of the storage; 0 for any free port.
-            ssl_context: TLS context for https; None serves http.
-        """
-        return Loopback(
-            self, host=host, port=port, storage_port=storage_port, ssl_context=ssl_context
-        )
 
     # Routes and handlers
 
@@ -265,7 +281,19 @@ class FakeBanqup(Fake):
         )
 
     def _error(self, status: int, detail: str) -> Reply:
-        return problem(status, detail, self.clock())
+        """Return JSON similar to the problem details of RFC 9457."""
+        known, now = HTTPStatus(status), self.clock()
+        body = {
+            "status": status,
+            "error": known.name,
+            "requestId": uuid.uuid4().hex,
+            # The service uses two formats for this timestamp.
+            "timestamp": formatdate(now, usegmt=True) if status == 400 else iso(now),
+            "type": "about:blank",
+            "title": "Invalid Request Format" if status == 400 else known.phrase,
+            "detail": detail,
+        }
+        return json_reply(body, status)
 
     # Tokens
 
@@ -296,7 +324,7 @@ class FakeBanqup(Fake):
 
     def _list_spaces(self, _call: Call) -> Reply:
         seen = [space for space in self._spaces.values() if space.whitelisted and self.whitelisted]
-        rows = [{"id": space.id, "name": space.name, "type": space.type} for space in seen]
+        rows = [{"id": space.id, "name": space.name, "type": "BUSINESS"} for space in seen]
         return json_reply({"spaces": rows})
 
     def _me(self, _call: Call) -> Reply:
@@ -305,24 +333,12 @@ class FakeBanqup(Fake):
 
     def _create_file(self, call: Call) -> Reply:
         space, sent = self._space(call), self._json(call)
-        wrong = require(sent, filename=str, fileSize=int, contentType=str)
-        wrong += sorted(sent.keys() - _FILE_MEMBERS)
+        wrong = require(sent, _FILE_OPTIONAL, filename=str, fileSize=int, contentType=str)
         if wrong:
             return self._error(400, f"Missing, unknown or wrong: {', '.join(wrong)}.")
-        file = StoredFile(
-            id=str(uuid.uuid4()),
-            space=space.id,
-            name=sent["filename"],
-            content_type=sent["contentType"],
-            file_type=sent.get("fileType") or sent["contentType"],
-            size=sent["fileSize"],
-            content=None,
-            status="AWAITING_UPLOAD",
-            description=sent.get("description"),
-            retention=sent.get("retentionTime"),
-        )
-        self._files[file.id] = file
-        return json_reply(self._details(file, call), 201)
+        sent.pop("metadata", None)
+        name = self._keep_file(space.id, None, {**sent, "status": "AWAITING_UPLOAD"})
+        return json_reply(self._details(self._files[name], call), 201)
 
     def _file_details(self, call: Call) -> Reply:
         space = self._space(call)
@@ -333,8 +349,7 @@ class FakeBanqup(Fake):
 
     def _create_document(self, call: Call) -> Reply:
         space, sent = self._space(call), self._json(call)
-        wrong = require(sent, spaceId=str, folder=str, category=str)
-        wrong += sorted(sent.keys() - _DOCUMENT_MEMBERS)
+        wrong = require(sent, _DOCUMENT_OPTIONAL, spaceId=str, folder=str, category=str)
         if sent.get("spaceId") != space.id and "spaceId" not in wrong:
             wrong.append("spaceId")
         if wrong:
@@ -402,18 +417,18 @@ class FakeBanqup(Fake):
 
     def _store(self, call: Call) -> Reply:
         file = self._signed(call)
-        if call.headers.get("content-type") != file.content_type:
+        if call.headers.get("content-type") != file.details["contentType"]:
             return bad_signature()  # the signature covers this header
         file.content = call.body
-        file.size = len(call.body)
-        file.status = "REJECTED" if _EICAR in call.body else "AVAILABLE"
+        file.details["fileSize"] = len(call.body)
+        file.details["status"] = "REJECTED" if _EICAR in call.body else "AVAILABLE"
         file.ready_at = self.clock() + self.scan_seconds
         return Reply(200)
 
     def _fetch(self, call: Call) -> Reply:
         file = self._signed(call)
         content = file.content or b""  # a file without content has no download URL
-        return Reply(200, content, {"Content-Type": file.content_type})
+        return Reply(200, content, {"Content-Type": file.details["contentType"]})
 
     def _signed(self, call: Call) -> StoredFile:
         self._urls.check(call)
@@ -426,19 +441,31 @@ class FakeBanqup(Fake):
 
     # State
 
-    def _add_file(self, space: str, file: FakeFile) -> StoredFile:
-        kept = StoredFile(
-            id=file.id or str(uuid.uuid4()),
-            space=space,
-            name=file.name,
-            content_type=file.content_type,
-            file_type=file.content_type,
-            size=len(file.content) if file.size is None else file.size,
-            content=file.content,
-            status=file.status,
-        )
-        self._files[kept.id] = kept
-        return kept
+    def _add_file(self, space: str, file: FakeFile) -> str:
+        """Store a file with its content, and return its id."""
+        details: dict[str, Any] = {
+            "id": file.id or str(uuid.uuid4()),
+            "filename": file.name,
+            "status": file.status,
+            "fileSize": len(file.content) if file.size is None else file.size,
+            "contentType": file.content_type,
+        }
+        return self._keep_file(space, file.content, details)
+
+    def _keep_file(self, space: str, content: bytes | None, details: Mapping[str, Any]) -> str:
+        """Store a file, with further details as JSON of the API, and return its id."""
+        made: dict[str, Any] = {
+            "id": str(uuid.uuid4()),
+            "description": None,
+            "creatorSubject": self.client_id,
+            "creatorType": "application",
+            "retentionTime": None,
+            "fileType": details["contentType"],
+            **details,
+        }
+        name = str(made["id"])
+        self._files[name] = StoredFile(space, made, content)
+        return name
 
     def _keep(
         self,
@@ -446,12 +473,12 @@ class FakeBanqup(Fake):
         body: dict[str, Any],
         folder: str | None,
         files: list[str],
-        created: float,
-        updated: float,
+        created: Moment,
+        updated: Moment,
     ) -> str:
         name = str(body.get("id", uuid.uuid4()))
-        shuffle = hashlib.sha256(name.encode(errors="surrogatepass")).digest()
-        document = StoredDocument(name, space, folder, files, body, created, updated, shuffle)
+        times = (_epoch(moment, self.clock()) for moment in (created, updated))
+        document = StoredDocument(name, space, folder, files, body, *times)
         self._documents[name] = self._spaces[space].documents[name] = document
         return name
 
@@ -464,26 +491,18 @@ class FakeBanqup(Fake):
         return {"files": files, **document.body}
 
     def _details(self, file: StoredFile, call: Call) -> dict[str, Any]:
-        status = file.status
-        if file.content is not None and self.clock() < file.ready_at:
-            status = "AWAITING_UPLOAD"  # uploaded, but not scanned yet
-        details: dict[str, Any] = {
-            "id": file.id,
-            "filename": file.name,
-            "description": file.description,
-            "creatorSubject": self.client_id,
-            "creatorType": "application",
-            "retentionTime": file.retention,
-            "status": status,
-            "fileSize": file.size,
-            "fileType": file.file_type,
-            "contentType": file.content_type,
-        }
+        details = dict(file.details)
         if file.content is None:
-            details["uploadUrl"] = self._urls.sign("PUT", file, call, self.url_life)
-        elif status == "AVAILABLE":
-            details["downloadUrl"] = self._urls.sign("GET", file, call, self.url_life)
+            details["uploadUrl"] = self._sign("PUT", file, call)
+        elif self.clock() < file.ready_at:
+            details["status"] = "AWAITING_UPLOAD"  # uploaded, but not scanned yet
+        elif details["status"] == "AVAILABLE":
+            details["downloadUrl"] = self._sign("GET", file, call)
         return details
+
+    def _sign(self, method: str, file: StoredFile, call: Call) -> str:
+        path = f"/btx-fake-documents/{file.space}/{file.details['id']}"
+        return self._urls.sign(method, path, call, self.url_life)
 
     def _listing(
         self, space: StoredSpace, folder: str | None, since: float | None
@@ -495,7 +514,7 @@ class FakeBanqup(Fake):
             and (since is None or document.updated >= since)
         ]
         if self.order == "shuffled":
-            found.sort(key=lambda document: document.shuffle)
+            found.sort(key=lambda document: crc32(document.id.encode(errors="surrogatepass")))
         else:
             newest = self.order == "newest_first"
             found.sort(key=lambda document: document.created, reverse=newest)
@@ -508,3 +527,13 @@ class FakeBanqup(Fake):
                 self._error(400, f"{name} must be a number of at least {least}.")
             )
         return int(text)
+
+
+def _epoch(moment: Moment, unreadable: float) -> float:
+    """Return a time in seconds since the epoch, or `unreadable` for text that is not a time."""
+    if isinstance(moment, str):
+        try:
+            moment = datetime.fromisoformat(moment)
+        except ValueError:
+            return unreadable
+    return moment.timestamp() if isinstance(moment, datetime) else moment

@@ -21,12 +21,10 @@ from banqup_client._credentials import ClientCredentials
 from banqup_client._dialect import dialect_of
 from banqup_client._environment import Environment, address_of
 from banqup_client._storage import STORAGE_HOSTS
+from banqup_client._sync._app import Messages, Spaces, Users
 from banqup_client._sync._documents import Documents
 from banqup_client._sync._files import Files
-from banqup_client._sync._messages import Messages
-from banqup_client._sync._spaces import Spaces
 from banqup_client._sync._storage import Storage
-from banqup_client._sync._users import Users
 
 
 class BanqupClient(ApiClient):

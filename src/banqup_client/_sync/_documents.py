@@ -11,11 +11,10 @@ from typing import Any
 from attrs import frozen
 
 from _client_kit._arguments import argument_error, check_service_word
-from _client_kit._errors import ProtocolError
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode, encode
 from _client_kit._paging import Page, fingerprint
-from _client_kit._payload import object_in, rows_in, unexpected
+from _client_kit._payload import rows_in, unexpected
 from _client_kit._sync._client import CallGroup
 from _client_kit._sync._paging import Listing
 from _client_kit._text import Text
@@ -193,21 +192,15 @@ class Documents(CallGroup):
             NotFoundError: The space has no such document.
             ProtocolError: The answer is a document with another id.
         """
-        operation = self._contract["documents.get"]
-        payload, answer = self._calls.call(
-            operation,
+        return self._call_one(
+            "documents.get",
+            Document,
+            wanted_id=document_id,
             path={"space_id": space_id, "document_id": document_id},
             asked=partial(AskedDocument, space_id=space_id, document_id=document_id),
             timeout=timeout,
             deadline=deadline,
         )
-        document = decode(Document, object_in(payload, operation, answer))
-        if document.id and document.id.lower() != document_id.lower():
-            message = Text(
-                "wrong_document", "documents.get: the answer is another document than was asked for"
-            )
-            raise ProtocolError(message, service="banqup", status=answer.status)
-        return document
 
     def create(
         self,
@@ -249,7 +242,6 @@ class Documents(CallGroup):
             RejectedError: Banqup refused the document.
         """
         check_service_word(folder, FOLDERS, "folder", service="banqup")
-        operation = self._contract["documents.create"]
         details = encode(DocumentMetadata(supplier=supplier, customer=customer))
         if due_date is not None:
             details["dueDate"] = _day(due_date)
@@ -263,15 +255,15 @@ class Documents(CallGroup):
         }
         if status is not None:
             body["status"] = encode(status)
-        payload, answer = self._calls.call(
-            operation,
+        return self._call_one(
+            "documents.create",
+            Document,
             path={"space_id": space_id},
             json=body,
             asked=partial(AskedSpace, space_id=space_id),
             timeout=timeout,
             deadline=deadline,
         )
-        return decode(Document, object_in(payload, operation, answer))
 
 
 def _id_of(row: Any) -> str:

@@ -12,14 +12,14 @@ from typing import Any, BinaryIO, overload
 
 from attrs import evolve
 
+from _client_kit import _runtime_sync as runtime
 from _client_kit._address import check_header_text
 from _client_kit._atomic import atomic_file
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._errors import ProtocolError
 from _client_kit._files import FileContent, FileSource
-from _client_kit._models import decode
-from _client_kit._payload import object_in, unexpected
+from _client_kit._payload import unexpected
 from _client_kit._redaction import sanitise
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT
@@ -28,10 +28,9 @@ from _client_kit._sync._client import CallGroup
 from _client_kit._text import Text
 from _client_kit._times import to_wire_time
 from banqup_client._asked import AskedBytes, AskedFile, AskedSpace
-from banqup_client._download import Target
 from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
 from banqup_client._models import FileDetails
-from banqup_client._storage import DEFAULT_MAX_BYTES
+from banqup_client._storage import DEFAULT_MAX_BYTES, Target
 from banqup_client._sync._storage import Storage
 
 
@@ -64,22 +63,15 @@ class Files(CallGroup):
             NotFoundError: The space has no such file.
             ProtocolError: The answer is a file with another id.
         """
-        operation = self._contract["files.details"]
-        payload, answer = self._calls.call(
-            operation,
+        return self._call_one(
+            "files.details",
+            FileDetails,
+            wanted_id=file_id,
             path={"space_id": space_id, "file_id": file_id},
             asked=partial(AskedFile, space_id=space_id, file_id=file_id),
             timeout=timeout,
             deadline=deadline,
         )
-        details = decode(FileDetails, object_in(payload, operation, answer))
-        del payload  # it holds the signed URL as a plain text
-        if details.id and details.id.lower() != file_id.lower():
-            message = Text(
-                "wrong_file", "files.details: the answer is another file than was asked for"
-            )
-            raise ProtocolError(message, service="banqup", status=answer.status)
-        return details
 
     def create(
         self,
@@ -110,7 +102,6 @@ class Files(CallGroup):
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for the whole call; the client's own by default.
         """
-        operation = self._contract["files.create"]
         check_header_text(content_type, "content_type", service="banqup")
         body = {
             "filename": filename,
@@ -121,15 +112,15 @@ class Files(CallGroup):
             "contentType": content_type,
             "metadata": None if metadata is None else dict(metadata),
         }
-        payload, answer = self._calls.call(
-            operation,
+        return self._call_one(
+            "files.create",
+            FileDetails,
             path={"space_id": space_id},
             json={name: value for name, value in body.items() if value is not None},
             asked=partial(AskedSpace, space_id=space_id),
             timeout=timeout,
             deadline=deadline,
         )
-        return decode(FileDetails, object_in(payload, operation, answer))
 
     def upload(
         self,
@@ -289,56 +280,52 @@ class Files(CallGroup):
         return self._fetch(space_id, file_id, target, limit)
 
     def _fetch(self, space_id: str, file_id: str, target: Target, limit: Deadline) -> FileDetails:
-        expired = False
-        while True:
-            details, content = self._ready(space_id, file_id, limit)
-            if details.file_size is not None:
-                target = evolve(target, size=details.file_size)
-            try:
-                if isinstance(content, bytes):
-                    self._storage.write(content, target)
-                else:
-                    self._storage.download(content, target, limit)
-            except UrlExpiredError:
-                if expired:
-                    raise
-                expired = True
-            else:
-                return details
+        """Write a file's content; try once more if the signed URL has expired."""
+        try:
+            return self._fetch_once(space_id, file_id, target, limit)
+        except UrlExpiredError:
+            return self._fetch_once(space_id, file_id, target, limit)
 
-    def _ready(
-        self, space_id: str, file_id: str, limit: Deadline
-    ) -> tuple[FileDetails, Secret | bytes]:
-        """Return a file's details, and its content or the address of the content."""
+    def _fetch_once(
+        self, space_id: str, file_id: str, target: Target, limit: Deadline
+    ) -> FileDetails:
         operation = self._contract["files.download"]
-        if operation.function is not None and self._contract["files.details"].function is None:
-            details = FileDetails(id=file_id)
-        else:
+        own = operation.function is not None
+        details = FileDetails(id=file_id)
+        if not own or self._contract["files.details"].function is not None:
             details = self.details(
                 space_id, file_id, timeout=limit.timeout, deadline=limit.remaining()
             )
         if details.status == "REJECTED":
             message = Text("infected", "files.download: Banqup's virus scan rejected the file")
             raise FileRefusedError(message, service="banqup")
-        if details.status != "AWAITING_UPLOAD" and operation.function is not None:
+        if details.file_size is not None:
+            target = evolve(target, size=details.file_size)
+        url = details._download_url
+        if details.status == "AWAITING_UPLOAD":
+            url = None
+        elif own:
             asked = AskedBytes(space_id=space_id, file_id=file_id)
             content, answer = self._calls.run(operation, asked, limit)
-            if isinstance(content, str) and content.startswith(("/", "http:", "https:")):
-                return details, Secret(content)
-            if not isinstance(content, bytes):
+            if isinstance(content, bytes):
+                target.check(len(content), by=operation.label)
+                runtime.write_chunk(target.file, content)
+                return details
+            if not isinstance(content, str) or not content.startswith(("/", "http:", "https:")):
                 expected = Text("bytes_or_address", "the file's bytes, or their address as a text")
                 raise unexpected(operation, answer, expected)
-            return details, content
-        if details.status != "AWAITING_UPLOAD" and details._download_url is not None:
-            return details, details._download_url
-        if details.status == "AVAILABLE":
+            url = Secret(content)
+        elif url is None and details.status == "AVAILABLE":
             message = Text(
                 "no_url",
                 "files.download: the file is available, but its details name no URL for it",
             )
             raise ProtocolError(message, service="banqup", hint=CONTRACT_HINT)
-        status = sanitise(details.status)[:60]
-        message = Text(
-            "file_not_ready", "files.download: the file is not available (status {0!r})", status
-        )
-        raise FileNotReadyError(message, service="banqup")
+        if url is None:
+            status = sanitise(details.status)[:60]
+            message = Text(
+                "file_not_ready", "files.download: the file is not available (status {0!r})", status
+            )
+            raise FileNotReadyError(message, service="banqup")
+        self._storage.download(url, target, limit)
+        return details

@@ -1,32 +1,57 @@
-"""verify(deep=True): call every operation of an export and compare its answer with the contract."""
+"""verify(deep=True): call every operation of an export and compare its answer with the contract.
+
+The calls are made through the clients' public methods, so a user's functions from ``operations=``
+are run too: their results are compared, not the raw answers.
+"""
 
 from __future__ import annotations
 
+import io
 import logging
+import tempfile
+import uuid
 from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from datetime import UTC, datetime
+from typing import Any
 
 from attrs import evolve
 
-from _client_kit._errors import ConfigurationError, ProtocolError, ServiceError
+from _client_kit._errors import ConfigurationError, ServiceError
+from _client_kit._models import encode
 from _client_kit._text import Text, joined
-from _contract_check._async.probe import (
-    new_id,
-    probe_banqup,
-    probe_document,
-    probe_upload,
-    probe_zenvoices,
-)
 from _contract_check.banqup import BANQUP
-from _contract_check.shapes import Probe
 from _contract_check.zenvoices import ZENVOICES
 from banqup_client import AsyncBanqupClient, Document
-from bridge._reports.contract_checks import check_of
+from bridge._reports.contract_checks import ContractChecks, rows_of
 from bridge._reports.texts import Lang, language, say, translate
 from bridge._reports.verification import Verification
 from bridge.testing._samples.sample import sample as sample_document
 from zenvoices_client import AsyncZenvoicesClient, Attachment, Company, InboxUpload
 
 logger = logging.getLogger("bridge")
+
+FOLDERS = ("SALES", "PURCHASES")
+LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
+MAX_BYTES = 64 * 1024 * 1024
+NO_FILE = Text("no_document_to_see", "the space holds no document with a file to look at")
+NOT_SCANNED = Text("not_scanned", "the file is not scanned yet: look again later")
+NOT_READ_BACK = Text(
+    "hint_not_read_back",
+    "The upload was taken, but its look-up does not find it: look into the company's inbox in "
+    "Zenvoices. If it is there, correct inbox.details or inbox.list; until then a document whose "
+    "upload breaks off is held as uncertain.",
+)
+FIND_WRONG = Text(
+    "hint_find",
+    "Correct your function for inbox.find: it returns the document with its externalId, and None "
+    "once a call has said that there is none.",
+)
+NOT_LOOKED_UP = Text(
+    "hint_query",
+    "Check path and query names: ZenvoicesClient(contract={0}).",
+    '{"inbox.details": {"query": {"external_id": "..."}}}',
+)
 
 
 async def look_deeper(
@@ -43,15 +68,19 @@ async def look_deeper(
 
     The calls only read, unless a test document is to be sent.
     """
-    checks = [check_of(probe, BANQUP, lang) for probe in await probe_banqup(banqup, space_id)]
+    source, target = ContractChecks(BANQUP, lang), ContractChecks(ZENVOICES, lang)
+    await _read_banqup(source, banqup, space_id)
     try:
         known = await company()
     except ServiceError:  # the check of the company code reports this error
         known = Company()
-    probes = await probe_zenvoices(zenvoices, known.id)
-    if sample:
-        probes.append(await _send(verification, zenvoices, known, marked(sample)))
-    checks += [check_of(probe, ZENVOICES, lang) for probe in probes]
+    await _read_zenvoices(target, zenvoices, known.id)
+    if sample and (verification.error is not None or known.id is None):
+        note = Text("not_sent_checks", "other checks failed, so nothing was sent")
+        target.skipped(note, "inbox.upload")
+    elif sample and known.id is not None:
+        await _send(target, zenvoices, known.code or "", known.id, marked(sample))
+    checks = source.made + target.made
     error = verification.error
     failed = next((check for check in checks if check.outcome == "failed"), None)
     if error is None and failed is not None:
@@ -74,15 +103,13 @@ async def check_readable(
     """
     if document is None:
         return
-    for probe in await probe_document(banqup, space_id, document):
-        check = check_of(probe, BANQUP, "en")
-        unreadable = probe.error is None or isinstance(
-            probe.error, (ConfigurationError, ProtocolError)
-        )
-        if check.outcome == "failed" and unreadable:
-            message = joined(": ", check.name, check.detail)
-            hint = check.remedy or None
-            raise ConfigurationError(message, service="bridge", code="unreadable", hint=hint)
+    checks = ContractChecks(BANQUP, "en")
+    await _read_document(checks, banqup, space_id, document)
+    if check := checks.unreadable:
+        message = joined(": ", check.name, check.detail)
+        hint = check.remedy or None
+        raise ConfigurationError(message, service="bridge", code="unreadable", hint=hint)
+    for check in checks.made:
         if check.outcome != "ok":
             logger.warning(
                 "activate() could not try %s: %s. This does not stop the activation: call "
@@ -91,26 +118,151 @@ async def check_readable(
             )
 
 
+async def _read_banqup(checks: ContractChecks, client: AsyncBanqupClient, space_id: str) -> None:
+    """Make the calls that an export makes to Banqup; none of them changes anything there."""
+    documents: list[Document] = []
+    with checks.calling("spaces.list"):
+        spaces = await client.spaces.list()
+        checks.answered("spaces.list", [rows_of(spaces, 0, under="spaces")])
+    with checks.calling("documents.list"):
+        answers: list[Any] = []
+        # An export lists each folder, and the documents that changed since a time.
+        for folder, since in ((FOLDERS[0], None), (FOLDERS[1], None), (FOLDERS[0], LONG_AGO)):
+            listing = client.documents.list(space_id, folder=folder, updated_since=since)
+            page = await anext(listing.pages())
+            documents += page.items
+            answers.append(rows_of(page.items, page.unreadable, under="documents"))
+        checks.answered("documents.list", answers)
+    documents.sort(key=lambda document: not document.files)
+    found = documents[0] if documents and documents[0].id else None
+    await _read_document(checks, client, space_id, found)
+
+
+async def _read_document(
+    checks: ContractChecks, client: AsyncBanqupClient, space_id: str, found: Document | None
+) -> None:
+    """Make the calls that an export makes to Banqup for one document from the list.
+
+    If ``found`` is None, the checks of the calls are skipped.
+    """
+    if found is None:
+        checks.skipped(NO_FILE, "documents.get", "files.details", "files.download")
+        return
+    file_id = ""
+    with checks.calling("documents.get"):
+        found = await client.documents.get(space_id, found.id)
+        checks.answered("documents.get", [encode(found)])
+    with checks.calling("documents.files"):
+        files = await client.documents.files(space_id, found)
+        file_id = files[0].id if files else ""
+    if not file_id:
+        checks.skipped(NO_FILE, "files.details", "files.download")
+        return
+    own = "files.download" in client.operations
+    ready = own and "files.details" not in client.operations  # an export makes no such call then
+    if not ready:
+        with checks.calling("files.details"):
+            details = await client.files.details(space_id, file_id)
+            ready = details.status != "AWAITING_UPLOAD"
+            if not ready:
+                checks.skipped(NOT_SCANNED, "files.details")
+            else:  # a user's own function for the download needs no downloadUrl
+                checks.answered("files.details", [] if own else [encode(details)])
+    if not ready:
+        checks.skipped(Text("no_file_to_fetch", "there is no file to fetch"), "files.download")
+        return
+    with checks.calling("files.download"), tempfile.TemporaryFile() as target:
+        await client.files.download(space_id, file_id, target, max_bytes=MAX_BYTES)
+        note = Text("bytes", "{0} byte|{0} bytes", target.seek(0, io.SEEK_END))
+        checks.answered("files.download", [], note)
+
+
+async def _read_zenvoices(
+    checks: ContractChecks, client: AsyncZenvoicesClient, company_id: int | None
+) -> None:
+    """Make the calls that an export makes to Zenvoices except the upload.
+
+    ``company_id`` is None if the company is not known.
+    """
+    with checks.calling("companies.list"):
+        companies = await anext(client.companies.list(page_size=50).pages())
+        rows = rows_of(companies.items, companies.unreadable, under="items")
+        checks.answered("companies.list", [rows])
+    if company_id is None:
+        note = Text("no_company", "the company is not known")
+        checks.skipped(note, "inbox.list", "inbox.details")
+        return
+    known: str | None = None
+    own = "inbox.find" in client.operations  # an export needs no inbox.list then
+    with suppress(ServiceError) if own else checks.calling("inbox.list"):
+        page = await anext(client.inbox.list(company_id=company_id, page_size=50).pages())
+        checks.answered("inbox.list", [rows_of(page.items, page.unreadable, under="items")])
+        ids = [item.external_id for item in page.items if item.company_id in (None, company_id)]
+        known = next(filter(None, ids), None)
+    with checks.calling("inbox.details"):
+        await _look_up(checks, client, known, company_id, FIND_WRONG if own else NOT_LOOKED_UP)
+
+
+async def _look_up(
+    checks: ContractChecks,
+    client: AsyncZenvoicesClient,
+    known: str | None,
+    company_id: int,
+    remedy: str,
+) -> None:
+    """Look up ``known``, an external id that the inbox lists, and an id that no document has.
+
+    If ``known`` is None, only the other id is looked up.
+    """
+    name = "inbox.details"
+    answers: list[Any] = []
+    if known is not None:
+        found = await client.inbox.find(external_id=known, company_id=company_id)
+        if found.document is None:
+            template = "a document that the inbox lists is answered by {0!r}"
+            checks.wrong(name, Text("listed_not_found", template, found.outcome), remedy)
+            return
+        answers = [encode(found.document)]
+    nothing = await client.inbox.find(external_id=_new_id("none"), company_id=company_id)
+    if nothing.outcome == "not found":
+        checks.answered(name, answers)
+    else:
+        note = Text(
+            "id_ignored",
+            "the look-up of an id that does not exist proves nothing: is the id ignored?",
+        )
+        checks.wrong(name, note, remedy)
+
+
 async def _send(
-    verification: Verification,
-    zenvoices: AsyncZenvoicesClient,
-    company: Company,
+    checks: ContractChecks,
+    client: AsyncZenvoicesClient,
+    code: str,
+    company_id: int,
     upload: InboxUpload,
-) -> Probe:
-    """Send one test document, unless an ordinary check failed or the company is not known."""
-    name = "inbox.upload"
-    if verification.error is not None or company.id is None:
-        note = Text("not_sent_checks", "other checks failed, so nothing was sent")
-        return Probe(name, note=note, skipped=True)
-    external_id = new_id("test")
+) -> None:
+    """Send one test document and look it up by its external id."""
+    name, subject = "inbox.upload", upload.subject or ""
+    external_id = _new_id("test")
     logger.warning(
         "verify(sample=) now sends one test document to the company %r in Zenvoices: %r, "
         "external id %s. Delete it there afterwards.",
-        company.code,
-        upload.subject,
-        external_id,
+        *(code, subject, external_id),
     )
-    return await probe_upload(zenvoices, upload, company.id, external_id)
+    with checks.calling(name):
+        sent = await client.inbox.upload(upload, company_id=company_id, external_id=external_id)
+        found = await client.inbox.find(external_id=external_id, company_id=company_id)
+        if found.outcome == "found":
+            note = Text("read_back", "sent as {0!r}, and found when read back", subject)
+            checks.answered(name, [encode(sent)], note)
+        else:
+            note = Text("not_read_back", "sent as {0!r}, and not found when read back", subject)
+            checks.wrong(name, note, NOT_READ_BACK)
+
+
+def _new_id(kind: str) -> str:
+    """Return an external id that no document has."""
+    return f"{kind}-{uuid.uuid4().hex}"
 
 
 def marked(sample: InboxUpload | bool) -> InboxUpload:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager
 
@@ -9,8 +10,8 @@ from _client_kit import _runtime_async as runtime
 from banqup_client import AsyncBanqupClient, ClientCredentials
 from banqup_client._storage import STORAGE_HOSTS
 from bridge._async._connection import AsyncConnection
-from bridge._delivery.eligibility import Exportable
-from bridge._mapping.mapper import AsyncMapper
+from bridge._delivery.eligibility import Exportable, default_exportable
+from bridge._mapping.mapper import AsyncMapper, default_mapper
 from bridge._process import functions_of, login_of_this_process, store_of
 from bridge._reports.events import Listener
 from bridge._settings import ConnectionSettings
@@ -21,17 +22,33 @@ from zenvoices_client import AsyncZenvoicesClient, UserLogin
 @asynccontextmanager
 async def open_connection(
     settings: ConnectionSettings,
-    banqup: AsyncBanqupClient | None,
-    zenvoices: AsyncZenvoicesClient | None,
-    checkpoints: CheckpointStore | None,
-    mapper: AsyncMapper,
-    listeners: Sequence[Listener],
-    exportable: Exportable,
-    clock: Callable[[], float],
+    *,
+    banqup: AsyncBanqupClient | None = None,
+    zenvoices: AsyncZenvoicesClient | None = None,
+    checkpoints: CheckpointStore | None = None,
+    mapper: AsyncMapper = default_mapper,
+    listeners: Sequence[Listener] = (),
+    exportable: Exportable = default_exportable,
+    clock: Callable[[], float] = time.time,
 ) -> AsyncGenerator[AsyncConnection]:
-    """Open a connection from settings.
+    """Return the connection for an ``async with`` block, which closes what was created for it.
 
-    Clients and a store that are not passed in are created here, and closed at the end of the block.
+    Credentials come from this process's environment. All connections of the process share
+    the credentials and their tokens, so one login is enough for thousands of runs. A wrong
+    password is tried once per process: to try it in each run could lock the user's account.
+
+    Args:
+        banqup: A client to use, and leave open, instead of one made from these settings.
+        zenvoices: The same for Zenvoices.
+        checkpoints: A store to use, and leave open, instead of the one the settings name.
+        mapper: Makes the upload of a document, as for :class:`AsyncConnection`.
+        listeners: Functions that are called with each event of a run.
+        exportable: Decides which documents may be exported.
+        clock: Returns epoch seconds; waiting documents become due by it.
+
+    Raises:
+        ConfigurationError: A credential is missing, a named function cannot be imported, or a
+            value is not usable.
     """
     async with AsyncExitStack() as stack:
         if banqup is None:

@@ -6,61 +6,170 @@ A check shows only names and types of an answer, never its values.
 from __future__ import annotations
 
 import json
+from collections.abc import Generator, Iterable
+from contextlib import contextmanager
+from decimal import Decimal
+from typing import Any
 
 from attrs import evolve
 
-from _client_kit._errors import ServiceError
+from _client_kit._errors import ConfigurationError, ProtocolError, ServiceError
+from _client_kit._json import is_list, is_object
+from _client_kit._models import encode
+from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT
 from _client_kit._text import Text, joined
 from _contract_check.expectations import Expectations
-from _contract_check.shapes import Probe, differences
+from _contract_check.openapi_schema import Schema, Shape, below, letters
 from bridge._reports.texts import Lang, say
 from bridge._reports.verification import Check, failed, translated
 
-_THE_ANSWER = Text("the_answer", "the answer")
-_NOTHING = Text("nothing", "nothing")
+MOST_NAMES = 12
+_KINDS: dict[Any, str] = {
+    type(None): "null",
+    bool: "boolean",
+    str: "string",
+    Secret: "string",
+    int: "integer",
+    float: "number",
+    Decimal: "number",
+    list: "array",
+}
+"""The JSON types of values by their Python types; all others are objects."""
 
 
-def check_of(probe: Probe, expected: Expectations, lang: Lang) -> Check:
-    """Return the check of an operation that was called, with its texts in the language `lang`."""
-    return translated(_check(probe, expected), lang)
+class ContractChecks:
+    """The checks of the operations of one service that were called.
 
+    Attributes:
+        made: The checks.
+        unreadable: The first check that failed because an answer could not be read, or None.
+    """
 
-def _check(probe: Probe, expected: Expectations) -> Check:
-    name, note = probe.operation, probe.note
-    title = say("operation", name)
-    if probe.error is not None:
-        return _broken(probe.error, failed(name, title, probe.error), expected)
-    problems = list(differences(probe.answers, name, expected))
-    if not problems:
-        if probe.skipped:
-            return Check(name, title, "skipped", note)
-        if probe.remedy:
-            return Check(name, title, "failed", note, probe.remedy, "unlike")
-        return Check(name, title, "ok", note)
-    details = (
-        Text(
-            "unlike",
-            "expected {0} ({1}); {2} has {3}",
-            *(item.path, item.expected, item.above or _THE_ANSWER, item.came or _NOTHING),
+    def __init__(self, expected: Expectations, lang: Lang) -> None:
+        self.made: list[Check] = []
+        self.unreadable: Check | None = None
+        self._expected = expected
+        self._lang: Lang = lang
+
+    @contextmanager
+    def calling(self, operation: str) -> Generator[None]:
+        """Return a context manager that turns a ServiceError of its block into a failed check.
+
+        The error is then not raised, so that the next operation can be called.
+        """
+        try:
+            yield
+        except ServiceError as error:
+            check = failed(operation, say("operation", operation), error)
+            by_contract = isinstance(error.hint, Text) and error.hint.code == CONTRACT_HINT.code
+            if by_contract or error.kind == "not found":
+                template = "If the call has another address, correct it with {0}(contract={1})."
+                patch = json.dumps({operation: {"path": "..."}})
+                address = Text("hint_address", template, self._expected.client, patch)
+                check = evolve(check, remedy=joined(" ", error.hint, address))
+            check = self._add(check)
+            if isinstance(error, (ConfigurationError, ProtocolError)):
+                self.unreadable = self.unreadable or check
+
+    def skipped(self, note: str, *operations: str) -> None:
+        """Add a check for each operation that was not called, with the reason."""
+        for operation in operations:
+            self._add(Check(operation, say("operation", operation), "skipped", note))
+
+    def wrong(self, operation: str, note: str, remedy: str) -> None:
+        """Add the check of an operation whose answer an export cannot use."""
+        title = say("operation", operation)
+        check = self._add(Check(operation, title, "failed", note, remedy, "unlike"))
+        self.unreadable = self.unreadable or check
+
+    def answered(self, operation: str, answers: Iterable[Any], note: str = "") -> None:
+        """Add the check of an operation that was called.
+
+        The check fails if the answers, as JSON with the contract's names, lack a property that an
+        export needs, or have it with another type.
+        """
+        expected = self._expected
+        needed = expected.essential.get(operation, frozenset())
+        shape = shape_of(answers)
+        details: list[Text] = []
+        renames: dict[str, str] = {}
+        for path, wanted in expected.kinds.get(operation, {}).items():
+            above, _, name = path.rpartition(".")
+            holder = shape.get(above, Schema())
+            # Without an object in any answer, nothing is known of its properties.
+            if f"reads:{path}" not in needed or above in renames or holder.kinds <= {"null"}:
+                continue
+            came = shape.get(path, Schema()).kinds
+            alike = [item for item in holder.members if letters(item) == letters(name) and not came]
+            may_be_absent = f"{operation} {path}" in expected.may_be_empty
+            if came & wanted or (
+                may_be_absent and not came and not alike and holder.kinds <= {"object"}
+            ):
+                continue
+            renames[path] = alike[0] if len(alike) == 1 else "..."
+            kind = "string" if "string" in wanted else "|".join(sorted(wanted))
+            details.append(
+                Text(
+                    "unlike",
+                    "expected {0} ({1}); {2} has {3}",
+                    *(path, kind, above or Text("the_answer", "the answer"), _shown(shape, above)),
+                )
+            )
+        if not details:
+            self._add(Check(operation, say("operation", operation), "ok", note))
+            return
+        advice = Text(
+            "hint_restructure",
+            "Correct it with {0}(contract={1}); or, for another structure, with {2}.",
+            expected.client,
+            json.dumps({operation: {"rename": renames}}),
+            f'{expected.client}(operations={{"{operation}": ...}})',
         )
-        for item in problems
-    )
-    patch = json.dumps({name: {"rename": {item.path: item.near or "..." for item in problems}}})
-    advice = Text(
-        "hint_restructure",
-        "Correct it with {0}(contract={1}); or, for another structure, with {2}.",
-        *(expected.client, patch, f'{expected.client}(operations={{"{name}": ...}})'),
-    )
-    return Check(name, title, "failed", joined("; ", *details), advice, "unlike")
+        self.wrong(operation, joined("; ", *details), advice)
 
-
-def _broken(error: ServiceError, check: Check, expected: Expectations) -> Check:
-    """Return the failed check; if the path of the call may be wrong, say how to correct it."""
-    by_contract = isinstance(error.hint, Text) and error.hint.code == CONTRACT_HINT.code
-    if not by_contract and error.kind != "not found":
+    def _add(self, check: Check) -> Check:
+        check = translated(check, self._lang)
+        self.made.append(check)
         return check
-    patch = json.dumps({check.name: {"path": "..."}})
-    template = "If the call has another address, correct it with {0}(contract={1})."
-    address = Text("hint_address", template, expected.client, patch)
-    return evolve(check, remedy=joined(" ", error.hint, address))
+
+
+def rows_of(items: Iterable[Any], unreadable: int, *, under: str) -> Any:
+    """Return a page as a JSON object with its list in the member ``under``.
+
+    Each entry that was not a JSON object (``unreadable`` counts them) becomes a text.
+    """
+    return {under: [*map(encode, items), *["unreadable"] * unreadable]}
+
+
+def shape_of(answers: Iterable[Any]) -> Shape:
+    """Return one shape for several answers: all names and types in them.
+
+    Null counts as a type; empty texts and objects are left out.
+    """
+    kinds: dict[str, set[str]] = {}
+    names: dict[str, dict[str, Any]] = {}
+    waiting = [("", answer) for answer in answers]
+    for path, value in waiting:
+        kinds.setdefault(path, set()).add(_KINDS.get(type(value), "object"))
+        if is_object(value):
+            came = {name: member for name, member in value.items() if member not in ("", {})}
+            names.setdefault(path, {}).update(came)
+            waiting += [(below(path, name), member) for name, member in came.items()]
+        elif is_list(value):
+            waiting += [(f"{path}[]", entry) for entry in value]
+    return {
+        path: Schema(kinds=frozenset(found), members=names.get(path, {}))
+        for path, found in kinds.items()
+    }
+
+
+def _shown(shape: Shape, above: str) -> str:
+    """Return an object's members as names and types, such as ``id (string)``, without values.
+
+    ``above`` is the object's path.
+    """
+    names = sorted(shape[above].members)[:MOST_NAMES]
+    named = [f"{name} ({shape[below(above, name)]})" for name in names]
+    kinds = sorted(shape[above].kinds - {"object", "null"})
+    return ", ".join([*named, *kinds]) or Text("nothing", "nothing")

@@ -137,9 +137,6 @@ class Printable:
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002 - IPython's call
         printer.text(str(self))
 
-    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
-        return {"text/plain": self.to_text(), "text/html": self.to_html()}
-
 
 class Result(Printable):
     """A printable value with a `to_dict` that returns its attributes and some of its properties."""

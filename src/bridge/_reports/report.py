@@ -22,9 +22,15 @@ from bridge._reports.render import Result, View
 from bridge._reports.texts import say
 
 
-def _facts(*facts: tuple[str, str | int | None]) -> tuple[tuple[str, str], ...]:
-    """Return the names and values of facts to show; leave out zeros and empty texts."""
+def _facts(*facts: tuple[str, str | int | datetime | None]) -> tuple[tuple[str, str], ...]:
+    """Return the names and values of facts to show; leave out zeros, None and empty texts."""
     return tuple((say(name, value), _shown(value)) for name, value in facts if value)
+
+
+def _shown(value: str | int | datetime) -> str:
+    if isinstance(value, datetime):
+        return local_time(value)
+    return value if isinstance(value, str) else Text("count", "{0}", value)
 
 
 def _how_to_settle(rows: Iterable[DeliveryRow]) -> tuple[Text, ...]:
@@ -32,17 +38,9 @@ def _how_to_settle(rows: Iterable[DeliveryRow]) -> tuple[Text, ...]:
     return (_SETTLE,) if any(row.state == "uncertain" for row in rows) else ()
 
 
-def _shown(value: str | int) -> str:
-    return value if isinstance(value, str) else Text("count", "{0}", value)
-
-
 def _heading(title: str, count: int) -> str:
     """Return the title, followed by the number of documents that need a person if it is not 0."""
     return joined("; ", title, say("needs", count) if count else "")
-
-
-def _time(when: datetime | None) -> str:
-    return "" if when is None else local_time(when)
 
 
 @frozen(kw_only=True)
@@ -177,23 +175,12 @@ class ExportReport(Result):
 
     def summary(self) -> str:
         """Return the counts, and why the run ended early, as one line in English."""
-        parts = [f"{self.exported} exported"]
-        parts += [
-            f"{number} {name}"
-            for name, number in (
-                ("recovered", self.recovered),
-                ("waiting", self.waiting),
-                ("skipped", self.skipped),
-                ("failed", self.failed),
-                ("raised in your own code", self.raised),
-                ("raised in a listener", self.listener_failures),
-                ("in doubt", self.in_doubt),
-                ("uncertain", self.uncertain),
-            )
-            if number
-        ]
-        end = f"; stopped: {self.stopped}" if self.stopped else ""
-        return f"{self.listed} listed, {', '.join(parts)}{end}"
+        names = ("recovered", "waiting", "skipped", "failed", "in_doubt", "uncertain")
+        counts = [(name.replace("_", " "), getattr(self, name)) for name in names]
+        counts.append(("raised in your own code", self.raised + self.listener_failures))
+        parts = [f"{self.listed} listed", f"{self.exported} exported"]
+        parts += [f"{number} {name}" for name, number in counts if number]
+        return ", ".join(parts) + (f"; stopped: {self.stopped}" if self.stopped else "")
 
     def _view(self) -> View:
         heading, sent = "export", self.exported
@@ -269,18 +256,18 @@ class Activation(Result):
 
     def _view(self) -> View:
         facts = _facts(
-            ("active since", _time(self.activated_at)),
+            ("active since", self.activated_at),
             ("company number", str(self.company_id or "")),
         )
-        left = say("baseline", self.baseline), _shown(self.baseline)
-        counts = (left, *_facts(("waiting", self.waiting)))
         if self.new:
+            left = say("baseline", self.baseline), _shown(self.baseline)
+            facts = (*facts, left, *_facts(("waiting", self.waiting)))
             # A space looks empty to an app without the right to read its documents. All of them
             # would count as new when the right is given, so the note says what to do before.
             empty = not (self.baseline or self.waiting or self.skipped)
             notes = (*self.notes, *((_NOTHING_LISTED,) if empty else ()))
             skipped = table(self.skipped, say("skipped", len(self.skipped)))
-            return View(say("activated"), "ok", (*facts, *counts), (skipped,), notes)
+            return View(say("activated"), "ok", facts, (skipped,), notes)
         return View(say("active already"), "", facts)
 
 
@@ -337,8 +324,8 @@ class Status(Result):
             (
                 *_facts(
                     ("space", self.space_id),
-                    ("active since", _time(self.activated_at) if self.active else ""),
-                    ("last run", _time(datetime.fromisoformat(ended) if ended else None)),
+                    ("active since", self.activated_at if self.active else None),
+                    ("last run", ended and datetime.fromisoformat(ended)),
                     ("stopped because", self._stopped and say("in English", self._stopped)),
                     ("raised", self.raised),
                 ),

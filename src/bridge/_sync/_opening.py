@@ -3,14 +3,15 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Generator, Sequence
 from contextlib import ExitStack, contextmanager
 
 from _client_kit import _runtime_sync as runtime
 from banqup_client import BanqupClient, ClientCredentials
 from banqup_client._storage import STORAGE_HOSTS
-from bridge._delivery.eligibility import Exportable
-from bridge._mapping.mapper import Mapper
+from bridge._delivery.eligibility import Exportable, default_exportable
+from bridge._mapping.mapper import Mapper, default_mapper
 from bridge._process import functions_of, login_of_this_process, store_of
 from bridge._reports.events import Listener
 from bridge._settings import ConnectionSettings
@@ -22,17 +23,33 @@ from zenvoices_client import UserLogin, ZenvoicesClient
 @contextmanager
 def open_connection(
     settings: ConnectionSettings,
-    banqup: BanqupClient | None,
-    zenvoices: ZenvoicesClient | None,
-    checkpoints: CheckpointStore | None,
-    mapper: Mapper,
-    listeners: Sequence[Listener],
-    exportable: Exportable,
-    clock: Callable[[], float],
+    *,
+    banqup: BanqupClient | None = None,
+    zenvoices: ZenvoicesClient | None = None,
+    checkpoints: CheckpointStore | None = None,
+    mapper: Mapper = default_mapper,
+    listeners: Sequence[Listener] = (),
+    exportable: Exportable = default_exportable,
+    clock: Callable[[], float] = time.time,
 ) -> Generator[Connection]:
-    """Open a connection from settings.
+    """Return the connection for a ``with`` block, which closes what was created for it.
 
-    Clients and a store that are not passed in are created here, and closed at the end of the block.
+    Credentials come from this process's environment. All connections of the process share
+    the credentials and their tokens, so one login is enough for thousands of runs. A wrong
+    password is tried once per process: to try it in each run could lock the user's account.
+
+    Args:
+        banqup: A client to use, and leave open, instead of one made from these settings.
+        zenvoices: The same for Zenvoices.
+        checkpoints: A store to use, and leave open, instead of the one the settings name.
+        mapper: Makes the upload of a document, as for :class:`Connection`.
+        listeners: Functions that are called with each event of a run.
+        exportable: Decides which documents may be exported.
+        clock: Returns epoch seconds; waiting documents become due by it.
+
+    Raises:
+        ConfigurationError: A credential is missing, a named function cannot be imported, or a
+            value is not usable.
     """
     with ExitStack() as stack:
         if banqup is None:

@@ -9,9 +9,8 @@ from bridge.testing._mapper_trials import (
     try_async_mapper,
     try_mapper,
 )
-from bridge.testing._samples.invoice import Sample
 from bridge.testing._samples.parties import SampleParty
-from bridge.testing._samples.sample import sample
+from bridge.testing._samples.sample import Sample, sample
 from bridge.testing._store_rules.suite import OpenStore, checkpoint_conformance
 
 __all__ = [

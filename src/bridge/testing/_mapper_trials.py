@@ -25,8 +25,7 @@ from bridge._mapping.calling import (
 from bridge._mapping.mapper import AsyncMapper, Mapper, SourceFile, default_mapper
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View
 from bridge._reports.texts import say
-from bridge.testing._samples.invoice import Sample
-from bridge.testing._samples.sample import sample
+from bridge.testing._samples.sample import Sample, sample
 from zenvoices_client import InboxUpload
 
 TrialDocument: TypeAlias = tuple[Document, tuple[SourceFile, ...]]

@@ -22,7 +22,7 @@ from zenvoices_client._async._inbox import AsyncInbox
 from zenvoices_client._async._lists import AsyncRecords
 from zenvoices_client._credentials import UserLogin
 from zenvoices_client._dialect import dialect_of
-from zenvoices_client._models import InboxDocument
+from zenvoices_client._models import Company, InboxDocument
 
 if TYPE_CHECKING:
     from zenvoices_client import _master_models as models
@@ -91,7 +91,7 @@ class AsyncZenvoicesClient(AsyncApiClient):
     @cached_property
     def companies(self) -> AsyncCompanies:
         """Calls about the companies that this user may see."""
-        return AsyncCompanies(self._calls, self._facts)
+        return AsyncCompanies(self._calls, self._facts, "companies", Company)
 
     @cached_property
     def inbox(self) -> AsyncInbox:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from difflib import get_close_matches
 from functools import partial
 
-from _client_kit._async._client import AsyncCallGroup
 from _client_kit._async._paging import AsyncListing
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_object
@@ -15,14 +14,14 @@ from _client_kit._redaction import sanitise
 from _client_kit._status import CONTRACT_HINT
 from _client_kit._text import Text, joined
 from zenvoices_client._asked import AskedRecord
-from zenvoices_client._async._lists import list_all
+from zenvoices_client._async._lists import AsyncPages
 from zenvoices_client._dialect import COMPANY_CODE_HINT, member
 from zenvoices_client._models import Company
 
 SHOWN_CODES = 50
 
 
-class AsyncCompanies(AsyncCallGroup):
+class AsyncCompanies(AsyncPages[Company]):
     """Calls about the companies that this user may see."""
 
     def list(
@@ -43,14 +42,8 @@ class AsyncCompanies(AsyncCallGroup):
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for each page; the client's own by default.
         """
-        return list_all(
-            self._calls,
-            self._contract["companies.list"],
-            Company,
-            page_size=page_size,
-            filters={"sorting": sorting},
-            timeout=timeout,
-            deadline=deadline,
+        return self._listing(
+            lambda: self._calls.limit(deadline, timeout), page_size=page_size, sorting=sorting
         )
 
     async def get(
@@ -104,9 +97,8 @@ class AsyncCompanies(AsyncCallGroup):
         loose: dict[int | None, Company] = {}
         codes: set[str] = set()
         known_as: set[str] = set()
-        limit = self._calls.limit(deadline)
-        operation = self._contract["companies.list"]
-        listing = list_all(self._calls, operation, Company, timeout=timeout, limit=limit)
+        limit = self._calls.limit(deadline, timeout)
+        listing = self._listing(lambda: limit)
         async for company in listing:
             found = (company.code or "").strip()
             codes.add(found)

@@ -14,11 +14,11 @@ from _client_kit._errors import (
 from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._operations import USER_CODE
-from _client_kit._payload import object_in, unexpected
+from _client_kit._payload import unexpected
 from _client_kit._response import ApiResponse
 from _client_kit._text import Text
 from zenvoices_client._asked import AskedFind, AskedRecord, AskedUpload
-from zenvoices_client._async._lists import AsyncRecords, check_company, list_all
+from zenvoices_client._async._lists import AsyncRecords, check_company
 from zenvoices_client._models import InboxDocument, InboxUpload, Lookup
 from zenvoices_client._upload import encode_upload, uploaded_document
 
@@ -104,15 +104,14 @@ class AsyncInbox(AsyncRecords[InboxDocument]):
         Raises:
             NotFoundError: There is no such document.
         """
-        operation = self._contract["inbox.details"]
-        payload, answer = await self._calls.call(
-            operation,
+        return await self._call_one(
+            "inbox.details",
+            InboxDocument,
             query={"id": id},
             asked=partial(AskedRecord, id=id),
             timeout=timeout,
             deadline=deadline,
         )
-        return decode(InboxDocument, object_in(payload, operation, answer))
 
     async def find(
         self,
@@ -143,7 +142,7 @@ class AsyncInbox(AsyncRecords[InboxDocument]):
             ServiceError: The look-up failed, for example because a permission is missing.
         """
         check_company(company_id)
-        limit = self._calls.limit(deadline)
+        limit = self._calls.limit(deadline, timeout)
         # With a user's function, the list is not searched.
         own = self._contract.operations.get("inbox.find")
         try:
@@ -151,7 +150,7 @@ class AsyncInbox(AsyncRecords[InboxDocument]):
                 own or self._contract["inbox.details"],
                 query={"company_id": company_id, "external_id": external_id},
                 asked=partial(AskedFind, company_id=company_id, external_id=external_id),
-                timeout=timeout,
+                timeout=limit.timeout,
                 deadline=limit.remaining(),
             )
         except NotFoundError as error:
@@ -172,22 +171,13 @@ class AsyncInbox(AsyncRecords[InboxDocument]):
         if document is not None and _matches(document, external_id, company_id):
             return Lookup("found", document, answer.date)
         if own is None:
-            return await self._scan(external_id, company_id, timeout, limit)
+            return await self._scan(external_id, company_id, limit)
         if payload is None and answer.conclusive:
             return Lookup("not found", answered_at=answer.date)
         return Lookup("cannot tell")
 
-    async def _scan(
-        self, external_id: str, company_id: int, timeout: float | None, limit: Deadline
-    ) -> Lookup:
-        listing = list_all(
-            self._calls,
-            self._contract["inbox.list"],
-            InboxDocument,
-            filters={"administrationId": company_id},
-            timeout=timeout,
-            limit=limit,
-        )
+    async def _scan(self, external_id: str, company_id: int, limit: Deadline) -> Lookup:
+        listing = self._listing(lambda: limit, company_id=company_id)
         pages = 0
         try:
             async for page in listing.pages():

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, TypeVar
 
@@ -11,7 +11,7 @@ from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._client import AsyncCallGroup
 from _client_kit._async._paging import AsyncListing
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract, Operation
+from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
 from _client_kit._json import is_object
 from _client_kit._models import decode
@@ -21,60 +21,6 @@ from zenvoices_client._asked import AskedPage
 from zenvoices_client._dialect import member
 
 T = TypeVar("T")
-
-
-def list_all(
-    calls: AsyncCalls,
-    operation: Operation,
-    model: type[T],
-    *,
-    page_size: int = 250,
-    filters: Mapping[str, Any] | None = None,
-    timeout: float | None = None,
-    deadline: float | None = None,
-    limit: Deadline | None = None,
-) -> AsyncListing[T]:
-    """Return a lazy list for an operation that pages by ``skipCount`` and ``maxResultCount``.
-
-    ``deadline`` is the number of seconds for each page. ``limit``, if it is given, is for all pages
-    together and replaces ``deadline``.
-    """
-    if not 1 <= page_size <= 250:
-        message = f"page_size must be 1 to 250, not {page_size}"
-        raise ConfigurationError(message, service="zenvoices")
-    sent = {name: value for name, value in (filters or {}).items() if value is not None}
-
-    async def fetch(skip: Any) -> Page[T]:
-        payload, answer = await calls.call(
-            operation,
-            json={**sent, "maxResultCount": page_size, "skipCount": skip},
-            asked=partial(
-                AskedPage,
-                skip=skip,
-                size=page_size,
-                company_id=sent.get("administrationId"),
-                sorting=sent.get("sorting"),
-            ),
-            timeout=timeout,
-            deadline=deadline if limit is None else limit.remaining(),
-        )
-        rows = rows_in(payload, "items", operation, answer)
-        total = member(payload, "totalCount")
-        total = total if type(total) is int and total >= 0 else None
-        items = tuple(decode(model, row) for row in rows if is_object(row))
-        seen = skip + len(rows)
-        return Page(
-            items,
-            total,
-            answer.date,
-            unreadable=len(rows) - len(items),
-            full=len(rows) >= page_size,
-            # Do not stop at a total below the number of entries so far: such a total is wrong.
-            next=None if seen == total else seen,
-            fingerprint=fingerprint(rows),
-        )
-
-    return AsyncListing(fetch, 0)
 
 
 def check_company(company_id: object) -> None:
@@ -87,8 +33,8 @@ def check_company(company_id: object) -> None:
     check_number(company_id, "company_id", service="zenvoices", hint=hint)
 
 
-class AsyncRecords(AsyncCallGroup, Generic[T]):
-    """Calls about one kind of record. This class has the list, subclasses read single records."""
+class AsyncPages(AsyncCallGroup, Generic[T]):
+    """Base class of the calls about one kind of record, which can be listed page by page."""
 
     def __init__(
         self, calls: AsyncCalls, contract: Contract, resource: str, model: type[T]
@@ -96,6 +42,58 @@ class AsyncRecords(AsyncCallGroup, Generic[T]):
         super().__init__(calls, contract)
         self._resource = resource
         self._model = model
+
+    def _listing(
+        self,
+        limit: Callable[[], Deadline],
+        *,
+        page_size: int = 250,
+        company_id: int | None = None,
+        sorting: str | None = None,
+    ) -> AsyncListing[T]:
+        """Return a lazy list that pages by ``skipCount`` and ``maxResultCount``.
+
+        ``limit`` returns the deadline of the next page.
+        """
+        if not 1 <= page_size <= 250:
+            message = f"page_size must be 1 to 250, not {page_size}"
+            raise ConfigurationError(message, service="zenvoices")
+        operation = self._contract[f"{self._resource}.list"]
+        filters = {"administrationId": company_id, "sorting": sorting}
+        sent = {name: value for name, value in filters.items() if value is not None}
+
+        async def fetch(skip: Any) -> Page[T]:
+            next_limit = limit()
+            payload, answer = await self._calls.call(
+                operation,
+                json={**sent, "maxResultCount": page_size, "skipCount": skip},
+                asked=partial(
+                    AskedPage, skip=skip, size=page_size, company_id=company_id, sorting=sorting
+                ),
+                timeout=next_limit.timeout,
+                deadline=next_limit.remaining(),
+            )
+            rows = rows_in(payload, "items", operation, answer)
+            total = member(payload, "totalCount")
+            total = total if type(total) is int and total >= 0 else None
+            items = tuple(decode(self._model, row) for row in rows if is_object(row))
+            seen = skip + len(rows)
+            return Page(
+                items,
+                total,
+                answer.date,
+                unreadable=len(rows) - len(items),
+                full=len(rows) >= page_size,
+                # Do not stop at a total below the number of entries so far: it is wrong.
+                next=None if seen == total else seen,
+                fingerprint=fingerprint(rows),
+            )
+
+        return AsyncListing(fetch, 0)
+
+
+class AsyncRecords(AsyncPages[T]):
+    """Calls about one kind of record of companies; subclasses read single records."""
 
     def list(
         self,
@@ -119,12 +117,9 @@ class AsyncRecords(AsyncCallGroup, Generic[T]):
         """
         if company_id is not None:
             check_company(company_id)
-        return list_all(
-            self._calls,
-            self._contract[f"{self._resource}.list"],
-            self._model,
+        return self._listing(
+            lambda: self._calls.limit(deadline, timeout),
             page_size=page_size,
-            filters={"administrationId": company_id, "sorting": sorting},
-            timeout=timeout,
-            deadline=deadline,
+            company_id=company_id,
+            sorting=sorting,
         )

@@ -11,8 +11,6 @@ from typing import Any, TypeVar
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
-from _client_kit._models import decode
-from _client_kit._payload import object_in
 from zenvoices_client._asked import AskedRecord
 from zenvoices_client._async._lists import AsyncRecords
 from zenvoices_client._master_models import (
@@ -48,15 +46,14 @@ class AsyncKeyedRecords(AsyncRecords[T]):
         if len(given) != 1 or not all(given.values()):
             message = f"{self._resource}.get: give one of {', '.join(key)}, and not empty"
             raise ConfigurationError(message, service="zenvoices")
-        operation = self._contract[f"{self._resource}.{verb}"]
-        payload, answer = await self._calls.call(
-            operation,
+        return await self._call_one(
+            f"{self._resource}.{verb}",
+            self._model,
             query={"company_id": company_id, **given},
             asked=partial(AskedRecord, company_id=company_id, **given),
             timeout=timeout,
             deadline=deadline,
         )
-        return decode(self._model, object_in(payload, operation, answer))
 
 
 class AsyncCodedRecords(AsyncKeyedRecords[T]):
@@ -189,15 +186,14 @@ class AsyncFinancialTransactions(AsyncRecords[FinancialTransaction]):
         Raises:
             NotFoundError: There is no such transaction.
         """
-        operation = self._contract["financial_transactions.get"]
-        payload, answer = await self._calls.call(
-            operation,
+        return await self._call_one(
+            "financial_transactions.get",
+            FinancialTransaction,
             path={"transaction_id": transaction_id},
             asked=partial(AskedRecord, id=transaction_id),
             timeout=timeout,
             deadline=deadline,
         )
-        return decode(self._model, object_in(payload, operation, answer))
 
 
 class AsyncMasterData:

@@ -2,16 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from _client_kit._async._client import AsyncCallGroup
-from _client_kit._contract import Operation
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
-from _client_kit._payload import unexpected
-from _client_kit._response import ApiResponse
-from _client_kit._text import Text
-from zenvoices_client._dialect import member
+from _client_kit._payload import rows_in
 from zenvoices_client._webhooks import WebhookSubscription
 
 
@@ -29,9 +26,8 @@ class AsyncWebhooks(AsyncCallGroup):
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for the whole call; the client's own by default.
         """
-        operation = self._contract["webhooks.available"]
-        payload, answer = await self._calls.call(operation, timeout=timeout, deadline=deadline)
-        return tuple(name for name in _rows(payload, operation, answer) if isinstance(name, str))
+        rows = await self._rows("webhooks.available", timeout, deadline)
+        return tuple(name for name in rows if isinstance(name, str))
 
     async def list(
         self, *, timeout: float | None = None, deadline: float | None = None
@@ -44,15 +40,14 @@ class AsyncWebhooks(AsyncCallGroup):
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for the whole call; the client's own by default.
         """
-        operation = self._contract["webhooks.list"]
-        payload, answer = await self._calls.call(operation, timeout=timeout, deadline=deadline)
-        rows = _rows(payload, operation, answer)
+        rows = await self._rows("webhooks.list", timeout, deadline)
         return tuple(decode(WebhookSubscription, row) for row in rows if is_object(row))
 
-
-def _rows(payload: object, operation: Operation, answer: ApiResponse) -> list[Any]:
-    """Return the entries of a list, which may be wrapped in an object."""
-    rows = member(payload, "items") if is_object(payload) else payload
-    if not is_list(rows):
-        raise unexpected(operation, answer, Text("a_list", "a list"))
-    return rows
+    async def _rows(
+        self, name: str, timeout: float | None, deadline: float | None
+    ) -> Sequence[Any]:
+        """Return the entries of a list, which may be wrapped in an object."""
+        operation = self._contract[name]
+        payload, answer = await self._calls.call(operation, timeout=timeout, deadline=deadline)
+        wrapped = {"items": payload} if is_list(payload) else payload
+        return rows_in(wrapped, "items", operation, answer)

@@ -2,48 +2,58 @@
 
 from __future__ import annotations
 
+import binascii
 import hashlib
 import hmac
 import itertools
 import json
-import ssl
 import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
-from typing import Any, ClassVar
+from functools import partial
+from typing import Any, cast
 
 from attrs import define, evolve, field
 
 from _client_kit.fakes.fake import Fake
-from _client_kit.fakes.server import Loopback
 from _client_kit.fakes.service import Call, Route, require
 from _client_kit.fakes.wire import Reply, RequestRefusedError, html_reply, iso, json_reply
-from zenvoices_client._fake.answers import (
-    enveloped,
-    invalid,
-    login_result,
-    read_attachments,
-    refuse,
-)
-from zenvoices_client._fake.state import (
-    MASTER,
-    RIGHTS,
-    WEBHOOKS,
-    Company,
-    FakeUser,
-    InboxItem,
-    Lookup,
-    company_row,
-    sort_key,
-)
+from zenvoices_client._fake.state import RIGHTS, Attachment, Company, FakeUser, InboxItem, Lookup
 
 _BASE = "/public-api/v1"
 _TOKEN_PATH = "/api/TokenAuth/TokenLogin"  # noqa: S105 - a path
 _LOCK_AFTER, _LOCK_SECONDS = 5, 300.0
 _LIST_MEMBERS = {"maxResultCount", "skipCount", "sorting", "administrationId"}
-_UPLOAD_MEMBERS = {
-    "administrationId", "externalId", "subject", "senderName", "destination", "attachments",
-}  # fmt: skip
+_UPLOAD_TEXTS = ("externalId", "subject", "senderName", "destination")
+_WEBHOOKS = "webhook_subscriptions"
+
+# For each kind of master data: the service's path, and the query names by which one record can be
+# read. Some paths of the service are in the singular.
+_MASTER: dict[str, tuple[str, tuple[str, ...]]] = {
+    "accounts": ("accounts", ("code",)),
+    "ledger_accounts": ("ledgerAccounts", ("code", "externalId")),
+    "cost_centres": ("costCentres", ()),
+    "cost_units": ("costUnits", ()),
+    "employees": ("employees", ("code", "externalId")),
+    "payment_conditions": ("paymentConditions", ()),
+    "products": ("product", ("code", "externalId")),
+    "projects": ("projects", ("code", "externalId")),
+    "purchase_orders": ("purchaseOrders", ("purchaseOrderNumber", "externalId")),
+    "tax_codes": ("taxCodes", ()),
+    "financial_transactions": ("financialTransaction", ()),
+}
+
+
+def enveloped(result: object) -> dict[str, Any]:
+    """Return a result in the ABP envelope."""
+    return {
+        "result": result,
+        "targetUrl": None,
+        "success": True,
+        "error": None,
+        "unAuthorizedRequest": False,
+        "__abp": True,
+    }
 
 
 @define(eq=False, repr=False, slots=False, kw_only=True)
@@ -65,7 +75,7 @@ class FakeZenvoices(Fake):
             ``"ignores_external_id"``: it returns the company's newest document.
     """
 
-    default_hosts: ClassVar[frozenset[str]] = frozenset({"app.zenvoices.com"})
+    hosts: frozenset[str] = frozenset({"app.zenvoices.com"})
 
     _first_user: str = field(default="api-user", alias="user")
     _first_password: str = field(default="demo-password", alias="password")
@@ -95,7 +105,7 @@ class FakeZenvoices(Fake):
         self._received: Counter[tuple[str, str]] = Counter()
         self._refusal: Callable[[InboxItem], str | None] | None = None
         self._records: dict[str, list[dict[str, Any]]] = {
-            name: [] for name in (*MASTER, WEBHOOKS[0])
+            name: [] for name in (*_MASTER, _WEBHOOKS)
         }
 
     # Methods for tests
@@ -106,15 +116,6 @@ class FakeZenvoices(Fake):
         with self._lock:
             self._users[name] = user
         return user
-
-    @property
-    def rights(self) -> set[str]:
-        """The first user's rights."""
-        return self.user.rights
-
-    @rights.setter
-    def rights(self, rights: set[str]) -> None:
-        self.user.rights = rights
 
     def add_company(
         self, code: str = "0042", name: str = "Brouwerij De Molenbeek BV", *, visible: bool = True
@@ -145,14 +146,11 @@ class FakeZenvoices(Fake):
             resource: ``"accounts"``, ``"ledger_accounts"``, ``"cost_centres"``,
                 ``"cost_units"``, ``"employees"``, ``"payment_conditions"``, ``"products"``,
                 ``"projects"``, ``"purchase_orders"``, ``"tax_codes"``,
-                ``"financial_transactions"`` or ``"webhook_subscriptions"``; the names in the
-                service's paths are accepted too.
+                ``"financial_transactions"`` or ``"webhook_subscriptions"``.
             record: The record, with an ``administrationId`` if it belongs to a company.
         """
-        names = {path: name for name, (path, _) in MASTER.items()}
-        names[WEBHOOKS[1]] = WEBHOOKS[0]
         with self._lock:
-            self._records[names.get(resource, resource)].append(dict(record))
+            self._records[resource].append(dict(record))
 
     def refuse_when(self, rule: Callable[[InboxItem], str | None] | None) -> None:
         """Refuse uploads for which `rule` returns a message: HTTP 500 in an ABP envelope.
@@ -209,18 +207,6 @@ class FakeZenvoices(Fake):
         signature = "sha256=" + seal.hex("-").upper()
         return {"Content-Type": "application/json", "abp-webhook-signature": signature}, body
 
-    def serve(
-        self, *, host: str = "127.0.0.1", port: int = 0, ssl_context: ssl.SSLContext | None = None
-    ) -> Loopback:
-        """Serve the API on a loopback port until the result is closed.
-
-        Args:
-            host: Address or name to listen on; also the host in ``url``.
-            port: Port of the API; 0 for any free port.
-            ssl_context: TLS context for https; None serves http.
-        """
-        return Loopback(self, host=host, port=port, ssl_context=ssl_context)
-
     # Routes and handlers
 
     def _routes(self) -> Sequence[Route]:
@@ -238,47 +224,73 @@ class FakeZenvoices(Fake):
                 frozenset({"id", "administrationId", "externalId"}),
             ),
         ]
-        for name, (path, keys) in MASTER.items():
-            whole = f"{_BASE}/{path}"
-            routes.append(Route(f"{name}.list", "POST", f"{whole}/list", self._lister(name)))
+        for name, (path, keys) in _MASTER.items():
+            whole, listed = f"{_BASE}/{path}", partial(self._list_records, name)
+            routes.append(Route(f"{name}.list", "POST", f"{whole}/list", listed))
             if keys:
-                routes.append(self._getter(name, whole, keys))
-        accounts = self._getter("accounts", f"{_BASE}/accounts/externalId", ("externalId",))
-        routes.append(evolve(accounts, operation="accounts.get_by_external_id"))
+                routes.append(self._getter(f"{name}.get", whole, keys))
+        path = f"{_BASE}/accounts/externalId"
+        routes.append(self._getter("accounts.get_by_external_id", path, ("externalId",)))
         path = f"{_BASE}/financialTransaction/{{id}}"
         routes.append(Route("financial_transactions.get", "GET", path, self._get_transaction))
-        hooks = f"{_BASE}/{WEBHOOKS[1]}"
-        available = f"{hooks}/get-available-webhooks"
+        path = f"{_BASE}/webhookSubscription"
+        available = f"{path}/get-available-webhooks"
         routes.append(Route("webhooks.available", "GET", available, self._available))
-        routes.append(Route("webhooks.list", "GET", f"{hooks}/list", self._subscriptions))
+        routes.append(Route("webhooks.list", "GET", f"{path}/list", self._subscriptions))
         return routes
 
-    def _error(self, status: int, detail: str) -> Reply:
-        return refuse(status, detail)
+    # Answers
 
     def _answer_with(self, value: object) -> Reply:
         return json_reply(enveloped(value) if self.envelope else value)
+
+    def _error(
+        self, status: int, detail: str, *, details: str | None = None, members: Sequence[str] = ()
+    ) -> Reply:
+        """Return an error in the ABP envelope."""
+        error = {
+            "code": 0,
+            "message": detail,
+            "details": details,
+            "validationErrors": [
+                {"message": f"The {name} field is not valid.", "members": [name]}
+                for name in members
+            ]
+            or None,
+        }
+        envelope = {
+            **enveloped(None),
+            "success": False,
+            "error": error,
+            "unAuthorizedRequest": status in {401, 403},
+        }
+        return json_reply(envelope, status)
+
+    def _refused(self, status: int, detail: str) -> RequestRefusedError:
+        return RequestRefusedError(self._error(status, detail))
+
+    def _invalid(self, *members: str) -> RequestRefusedError:
+        """Return the error for invalid members of a request."""
+        return RequestRefusedError(self._error(400, "Your request is not valid!", members=members))
 
     # Login
 
     def _login(self, call: Call) -> Reply:
         sent = self._json(call)
-        wrong = require(sent, userNameOrEmailAddress=str, password=str)
+        wrong = require(sent, sent, userNameOrEmailAddress=str, password=str)
         if wrong:
-            raise invalid(*wrong)
-        if sent.get("tenancyName") != self.organisation_code:
-            name = sent.get("tenancyName")
-            return self._failed(f"There is no tenant defined with name {name}")
+            raise self._invalid(*wrong)
+        now, tenant = self.clock(), sent.get("tenancyName")
+        if tenant != self.organisation_code:
+            return self._failed(f"There is no tenant defined with name {tenant}")
         user = self._users.get(sent["userNameOrEmailAddress"])
-        if user is None:
-            return self._failed("Invalid user name or password")
-        now = self.clock()
-        if now < user.locked_until:
+        if user is not None and now < user.locked_until:
             return self._failed("The user account has been locked out. Please try again later.")
-        if sent["password"] != user.password:
-            user.wrong_passwords += 1
-            if user.wrong_passwords >= _LOCK_AFTER:
-                user.wrong_passwords, user.locked_until = 0, now + _LOCK_SECONDS
+        if user is None or sent["password"] != user.password:
+            if user is not None:
+                user.wrong_passwords += 1
+                if user.wrong_passwords >= _LOCK_AFTER:
+                    user.wrong_passwords, user.locked_until = 0, now + _LOCK_SECONDS
             return self._failed("Invalid user name or password")
         user.wrong_passwords = 0
         if user.sso:
@@ -288,48 +300,63 @@ class FakeZenvoices(Fake):
         if user.must_change_password:
             return self._failed("You must change your password before you can log in.")
         if user.two_factor:
-            result = login_result(None, self.clock(), self.token_life)
-            result["requiresTwoFactorVerification"] = True
-            result["twoFactorAuthProviders"] = ["Email", "GoogleAuthenticator"]
-            return json_reply(enveloped(result))
+            providers = ["Email", "GoogleAuthenticator"]
+            return self._login_answer(
+                None, requiresTwoFactorVerification=True, twoFactorAuthProviders=providers
+            )
         token = self._tokens.issue(self.token_life, self.token_uses, user.name)
-        return json_reply(enveloped(login_result(token, self.clock(), self.token_life)))
+        return self._login_answer(token)
 
     def _failed(self, details: str) -> Reply:
         if self.login_failure_status == 200:
-            result = {**login_result(None, self.clock(), self.token_life), "errorMessage": details}
-            return json_reply(enveloped(result))
-        return refuse(self.login_failure_status, "Login failed!", details=details)
+            return self._login_answer(None, errorMessage=details)
+        return self._error(self.login_failure_status, "Login failed!", details=details)
+
+    def _login_answer(self, token: str | None, **members: object) -> Reply:
+        """Return the answer of a login; without a token, that of a failed login."""
+        life = self.token_life if token else 0
+        result = {
+            "accessToken": token,
+            "expireInSeconds": int(life),
+            "accessTokenExpirationDateTimeUtc": iso(self.clock() + life) if token else None,
+            "loginVerificationCode": None,
+            "requiresTwoFactorVerification": False,
+            "twoFactorAuthProviders": None,
+            "refreshToken": uuid.uuid4().hex if token else None,
+            "refreshTokenExpireInSeconds": 31_536_000 if token else 0,
+            "errorMessage": None,
+            **members,
+        }
+        return json_reply(enveloped(result))
 
     # Companies
 
     def _need(self, call: Call, right: str) -> None:
         user = self._users.get(call.caller)
         if user is None or right not in user.rights:
-            message = f"Required permissions are not granted: {RIGHTS[right]}"
-            raise RequestRefusedError(refuse(403, message))
+            raise self._refused(403, f"Required permissions are not granted: {RIGHTS[right]}")
 
-    def _company(self, company: object, member: str = "administrationId") -> Company:
+    def _company(self, company: object) -> Company:
         """Return the company with an id; raise an error if there is none or it is not visible."""
         if isinstance(company, str) and company.isascii() and company.isdigit():
             company = int(company)
         if isinstance(company, bool) or not isinstance(company, int):
-            raise invalid(member)
+            raise self._invalid("administrationId")
         found = self._companies.get(company)
         if found is None:
-            raise RequestRefusedError(refuse(404, f"There is no administration with id {company}"))
+            raise self._refused(404, f"There is no administration with id {company}")
         if not found.visible:
-            raise RequestRefusedError(refuse(403, "You have no rights on this administration."))
+            raise self._refused(403, "You have no rights on this administration.")
         return found
 
     def _list_companies(self, call: Call) -> Reply:
         self._need(call, "companies")
-        rows = [company_row(company) for company in self._companies.values() if company.visible]
-        return self._page(call, rows, ("id", "code", "name"))
+        rows = [company.json for company in self._companies.values() if company.visible]
+        return self._page(call, rows)
 
     def _get_company(self, call: Call) -> Reply:
         self._need(call, "companies")
-        return self._answer_with({"administration": company_row(self._company(call.args[0]))})
+        return self._answer_with({"administration": self._company(call.args[0]).json})
 
     # Inbox
 
@@ -338,13 +365,10 @@ class FakeZenvoices(Fake):
         if len(call.body) > self.max_body:
             return html_reply("413 - request entity too large", 413)
         sent = self._json(call)
-        wrong = require(sent, administrationId=int, attachments=list)
-        wrong += sorted(sent.keys() - _UPLOAD_MEMBERS)
-        for name in ("externalId", "subject", "senderName", "destination"):
-            if not isinstance(sent.get(name), str | None):
-                wrong.append(name)
+        wrong = require(sent, _UPLOAD_TEXTS, administrationId=int, attachments=list)
+        wrong += [name for name in _UPLOAD_TEXTS if not isinstance(sent.get(name), str | None)]
         if wrong:
-            raise invalid(*wrong)
+            raise self._invalid(*wrong)
         company = self._company(sent["administrationId"])
         candidate = InboxItem(
             id=0,
@@ -354,13 +378,35 @@ class FakeZenvoices(Fake):
             subject=sent.get("subject"),
             sender_name=sent.get("senderName"),
             destination=sent.get("destination"),
-            attachments=read_attachments(sent["attachments"]),
+            attachments=self._attachments(sent["attachments"]),
             received_time=self.clock(),
         )
         refusal = self._refusal(candidate) if self._refusal is not None else None
         if refusal is not None:
-            return refuse(500, refusal)
+            return self._error(500, refusal)
         return self._answer_with(self._receive(candidate).json)
+
+    def _attachments(self, sent: list[Any]) -> tuple[Attachment, ...]:
+        """Return the decoded attachments of an upload; raise an error if one is malformed."""
+        if not sent:
+            raise self._invalid("attachments")
+        kept: list[Attachment] = []
+        for index, part in enumerate(sent):
+            where = f"attachments[{index}]"
+            if not isinstance(part, dict):
+                raise self._invalid(where)
+            part = cast("dict[str, Any]", part)
+            wrong = require(part, (), fileName=str, contentType=str, content=str)
+            if wrong:
+                raise self._invalid(*(f"{where}.{name}" for name in wrong))
+            try:
+                content = binascii.a2b_base64(part["content"], strict_mode=True)
+            except ValueError:
+                raise self._invalid(f"{where}.content") from None
+            seal = hashlib.sha256(content).hexdigest()
+            size = len(content)
+            kept.append(Attachment(part["fileName"], part["contentType"], size, seal, content))
+        return tuple(kept)
 
     def _receive(self, candidate: InboxItem) -> InboxItem:
         attachments = candidate.attachments
@@ -380,7 +426,7 @@ class FakeZenvoices(Fake):
         seen = {company.id for company in self._companies.values() if company.visible}
         rows = [item.json for item in self._inbox.values()
                 if item.company_id in seen and self._listed(item)]  # fmt: skip
-        return self._page(call, rows, ("id", "receivedTime", "subject", "senderName"))
+        return self._page(call, rows)
 
     def _inbox_details(self, call: Call) -> Reply:
         self._need(call, "inbox")
@@ -389,15 +435,15 @@ class FakeZenvoices(Fake):
         query = call.query
         if "id" in query:
             if not query["id"].isascii() or not query["id"].isdigit():
-                raise invalid("id")
+                raise self._invalid("id")
             item = self._inbox.get(int(query["id"]))
             if item is None:
-                return refuse(404, "There is no such inbox document.")
+                return self._error(404, "There is no such inbox document.")
             self._company(item.company_id)
             return self._answer_with(item.json)
         missing = [name for name in ("administrationId", "externalId") if not query.get(name)]
         if missing:
-            raise invalid(*missing)
+            raise self._invalid(*missing)
         company = self._company(query["administrationId"])
         if self.lookup == "ignores_external_id":
             newest = [item for item in self._inbox.values() if item.company_id == company.id]
@@ -410,72 +456,63 @@ class FakeZenvoices(Fake):
                 if (item.company_id, item.external_id) == sought and self._listed(item)
             ]
         if not found:
-            return refuse(404, "There is no such inbox document.")
+            return self._error(404, "There is no such inbox document.")
         return self._answer_with(found[0].json)
 
     # Master data
 
-    def _lister(self, name: str) -> Callable[[Call], Reply]:
-        def answer(call: Call) -> Reply:
-            return self._page(call, self._records[name], None)
+    def _list_records(self, name: str, call: Call) -> Reply:
+        return self._page(call, self._records[name])
 
-        return answer
-
-    def _getter(self, name: str, path: str, keys: tuple[str, ...]) -> Route:
+    def _getter(self, operation: str, path: str, keys: tuple[str, ...]) -> Route:
         def answer(call: Call) -> Reply:
             query = call.query
             given = {key: query[key] for key in keys if query.get(key)}
             if not query.get("administrationId"):
-                raise invalid("administrationId")
+                raise self._invalid("administrationId")
             if not given:
-                raise invalid(keys[0])
+                raise self._invalid(keys[0])
             company = self._company(query["administrationId"])
-            for record in self._records[name]:
+            for record in self._records[operation.partition(".")[0]]:
                 same = all(str(record.get(key)) == value for key, value in given.items())
                 if same and record.get("administrationId") == company.id:
                     return self._answer_with(record)
-            return refuse(404, "There is no such record.")
+            return self._error(404, "There is no such record.")
 
-        return Route(f"{name}.get", "GET", path, answer, frozenset({"administrationId", *keys}))
+        return Route(operation, "GET", path, answer, frozenset({"administrationId", *keys}))
 
     def _get_transaction(self, call: Call) -> Reply:
         for record in self._records["financial_transactions"]:
             if str(record.get("id")) == call.args[0]:
                 return self._answer_with(record)
-        return refuse(404, "There is no such record.")
+        return self._error(404, "There is no such record.")
 
     def _available(self, _call: Call) -> Reply:
         return self._answer_with(self.available_webhooks)
 
     def _subscriptions(self, _call: Call) -> Reply:
-        return self._answer_with({"items": self._records[WEBHOOKS[0]]})
+        return self._answer_with({"items": self._records[_WEBHOOKS]})
 
-    def _page(
-        self, call: Call, rows: Sequence[dict[str, Any]], sortable: Sequence[str] | None
-    ) -> Reply:
-        """Return the page that a JSON body requests.
-
-        `sortable` lists the fields by which a request may sort; if None, a request may sort by any
-        field of the rows.
-        """
+    def _page(self, call: Call, rows: Sequence[dict[str, Any]]) -> Reply:
+        """Return the page that a JSON body requests."""
         sent = self._json(call)
-        call.ignored |= sent.keys() - _LIST_MEMBERS
+        call.ignored += tuple(sorted(sent.keys() - _LIST_MEMBERS))
         size, skip = sent.get("maxResultCount", 50), sent.get("skipCount", 0)
         if isinstance(size, bool) or not isinstance(size, int) or not 1 <= size <= 250:
-            raise invalid("maxResultCount")
+            raise self._invalid("maxResultCount")
         if isinstance(skip, bool) or not isinstance(skip, int) or skip < 0:
-            raise invalid("skipCount")
+            raise self._invalid("skipCount")
         if sent.get("administrationId") is not None:
             company = self._company(sent["administrationId"])
             rows = [row for row in rows if row.get("administrationId") == company.id]
-        sorting = sent.get("sorting")
-        if sorting is not None:
-            words = sorting.split() if isinstance(sorting, str) else []
-            known = set(sortable or itertools.chain.from_iterable(rows))
-            if not words or len(words) > 2 or (rows and words[0] not in known):
-                raise invalid("sorting")
-            if len(words) == 2 and words[1].upper() not in {"ASC", "DESC"}:
-                raise invalid("sorting")
-            down = words[-1].upper() == "DESC" and len(words) == 2
-            rows = sorted(rows, key=lambda row: sort_key(row.get(words[0])), reverse=down)
+        if sent.get("sorting") is not None:
+            name, _, order = str(sent["sorting"]).partition(" ")
+            known = {field for row in rows for field in row}
+            if (rows and name not in known) or order.upper() not in {"", "ASC", "DESC"}:
+                raise self._invalid("sorting")
+            rows = sorted(
+                rows,
+                key=lambda row: (row.get(name) is not None, row.get(name)),
+                reverse=order.upper() == "DESC",
+            )
         return self._answer_with({"items": rows[skip : skip + size], "totalCount": len(rows)})

@@ -1,4 +1,4 @@
-"""The users, companies, inbox documents and master data of the fake Zenvoices."""
+"""The users, companies and inbox documents of the fake Zenvoices."""
 
 from __future__ import annotations
 
@@ -14,23 +14,6 @@ RIGHTS = {
     "inbox": "API > Inbox access",
     "companies": "API > Companies > List access",
 }
-
-# For each kind of master data: the service's path, and the query names by which one record can be
-# read. Some paths of the service are in the singular.
-MASTER: dict[str, tuple[str, tuple[str, ...]]] = {
-    "accounts": ("accounts", ("code",)),
-    "ledger_accounts": ("ledgerAccounts", ("code", "externalId")),
-    "cost_centres": ("costCentres", ()),
-    "cost_units": ("costUnits", ()),
-    "employees": ("employees", ("code", "externalId")),
-    "payment_conditions": ("paymentConditions", ()),
-    "products": ("product", ("code", "externalId")),
-    "projects": ("projects", ("code", "externalId")),
-    "purchase_orders": ("purchaseOrders", ("purchaseOrderNumber", "externalId")),
-    "tax_codes": ("taxCodes", ()),
-    "financial_transactions": ("financialTransaction", ()),
-}
-WEBHOOKS = ("webhook_subscriptions", "webhookSubscription")
 
 
 @frozen
@@ -102,12 +85,7 @@ class Company:
     name: str
     visible: bool
 
-
-def company_row(company: Company) -> dict[str, Any]:
-    """Return a company as JSON of the API."""
-    return {"id": company.id, "code": company.code, "name": company.name}
-
-
-def sort_key(value: Any) -> tuple[str, Any]:
-    """Return a key that sorts values by type and then by value."""
-    return ("number", value) if isinstance(value, int | float) else (type(value).__name__, value)
+    @property
+    def json(self) -> dict[str, Any]:
+        """The company as JSON of the API."""
+        return {"id": self.id, "code": self.code, "name": self.name}

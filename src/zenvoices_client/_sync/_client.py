@@ -20,7 +20,7 @@ from _client_kit._sync._client import ApiClient
 from _client_kit._user_agent import user_agent_of
 from zenvoices_client._credentials import UserLogin
 from zenvoices_client._dialect import dialect_of
-from zenvoices_client._models import InboxDocument
+from zenvoices_client._models import Company, InboxDocument
 from zenvoices_client._sync._companies import Companies
 from zenvoices_client._sync._inbox import Inbox
 from zenvoices_client._sync._lists import Records
@@ -92,7 +92,7 @@ class ZenvoicesClient(ApiClient):
     @cached_property
     def companies(self) -> Companies:
         """Calls about the companies that this user may see."""
-        return Companies(self._calls, self._facts)
+        return Companies(self._calls, self._facts, "companies", Company)
 
     @cached_property
     def inbox(self) -> Inbox:

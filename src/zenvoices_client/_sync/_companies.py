@@ -12,18 +12,17 @@ from _client_kit._models import decode
 from _client_kit._payload import object_in
 from _client_kit._redaction import sanitise
 from _client_kit._status import CONTRACT_HINT
-from _client_kit._sync._client import CallGroup
 from _client_kit._sync._paging import Listing
 from _client_kit._text import Text, joined
 from zenvoices_client._asked import AskedRecord
 from zenvoices_client._dialect import COMPANY_CODE_HINT, member
 from zenvoices_client._models import Company
-from zenvoices_client._sync._lists import list_all
+from zenvoices_client._sync._lists import Pages
 
 SHOWN_CODES = 50
 
 
-class Companies(CallGroup):
+class Companies(Pages[Company]):
     """Calls about the companies that this user may see."""
 
     def list(
@@ -44,14 +43,8 @@ class Companies(CallGroup):
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for each page; the client's own by default.
         """
-        return list_all(
-            self._calls,
-            self._contract["companies.list"],
-            Company,
-            page_size=page_size,
-            filters={"sorting": sorting},
-            timeout=timeout,
-            deadline=deadline,
+        return self._listing(
+            lambda: self._calls.limit(deadline, timeout), page_size=page_size, sorting=sorting
         )
 
     def get(
@@ -105,9 +98,8 @@ class Companies(CallGroup):
         loose: dict[int | None, Company] = {}
         codes: set[str] = set()
         known_as: set[str] = set()
-        limit = self._calls.limit(deadline)
-        operation = self._contract["companies.list"]
-        listing = list_all(self._calls, operation, Company, timeout=timeout, limit=limit)
+        limit = self._calls.limit(deadline, timeout)
+        listing = self._listing(lambda: limit)
         for company in listing:
             found = (company.code or "").strip()
             codes.add(found)

@@ -15,12 +15,12 @@ from _client_kit._errors import (
 from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._operations import USER_CODE
-from _client_kit._payload import object_in, unexpected
+from _client_kit._payload import unexpected
 from _client_kit._response import ApiResponse
 from _client_kit._text import Text
 from zenvoices_client._asked import AskedFind, AskedRecord, AskedUpload
 from zenvoices_client._models import InboxDocument, InboxUpload, Lookup
-from zenvoices_client._sync._lists import Records, check_company, list_all
+from zenvoices_client._sync._lists import Records, check_company
 from zenvoices_client._upload import encode_upload, uploaded_document
 
 MAX_EXTERNAL_ID = 50
@@ -105,15 +105,14 @@ class Inbox(Records[InboxDocument]):
         Raises:
             NotFoundError: There is no such document.
         """
-        operation = self._contract["inbox.details"]
-        payload, answer = self._calls.call(
-            operation,
+        return self._call_one(
+            "inbox.details",
+            InboxDocument,
             query={"id": id},
             asked=partial(AskedRecord, id=id),
             timeout=timeout,
             deadline=deadline,
         )
-        return decode(InboxDocument, object_in(payload, operation, answer))
 
     def find(
         self,
@@ -144,7 +143,7 @@ class Inbox(Records[InboxDocument]):
             ServiceError: The look-up failed, for example because a permission is missing.
         """
         check_company(company_id)
-        limit = self._calls.limit(deadline)
+        limit = self._calls.limit(deadline, timeout)
         # With a user's function, the list is not searched.
         own = self._contract.operations.get("inbox.find")
         try:
@@ -152,7 +151,7 @@ class Inbox(Records[InboxDocument]):
                 own or self._contract["inbox.details"],
                 query={"company_id": company_id, "external_id": external_id},
                 asked=partial(AskedFind, company_id=company_id, external_id=external_id),
-                timeout=timeout,
+                timeout=limit.timeout,
                 deadline=limit.remaining(),
             )
         except NotFoundError as error:
@@ -173,22 +172,13 @@ class Inbox(Records[InboxDocument]):
         if document is not None and _matches(document, external_id, company_id):
             return Lookup("found", document, answer.date)
         if own is None:
-            return self._scan(external_id, company_id, timeout, limit)
+            return self._scan(external_id, company_id, limit)
         if payload is None and answer.conclusive:
             return Lookup("not found", answered_at=answer.date)
         return Lookup("cannot tell")
 
-    def _scan(
-        self, external_id: str, company_id: int, timeout: float | None, limit: Deadline
-    ) -> Lookup:
-        listing = list_all(
-            self._calls,
-            self._contract["inbox.list"],
-            InboxDocument,
-            filters={"administrationId": company_id},
-            timeout=timeout,
-            limit=limit,
-        )
+    def _scan(self, external_id: str, company_id: int, limit: Deadline) -> Lookup:
+        listing = self._listing(lambda: limit, company_id=company_id)
         pages = 0
         try:
             for page in listing.pages():

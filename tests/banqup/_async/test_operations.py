@@ -145,7 +145,7 @@ async def test_a_document_that_is_another_is_refused() -> None:
     )
     assert (await client.documents.get(SPACE, "doc-1")).id == "DOC-1"
     assert (await client.documents.get(SPACE, "doc-1")).folder == "SALES"
-    with pytest.raises(ProtocolError, match="another document"):
+    with pytest.raises(ProtocolError, match="the id that was asked for"):
         await client.documents.get(SPACE, "doc-1")
 
 
@@ -157,7 +157,7 @@ async def test_a_file_that_is_another_is_refused() -> None:
     )
     assert (await client.files.details(SPACE, "file-1")).id == "FILE-1"
     assert (await client.files.details(SPACE, "file-1")).filename == "a.xml"
-    with pytest.raises(ProtocolError, match="another file"):
+    with pytest.raises(ProtocolError, match="the id that was asked for"):
         await client.files.details(SPACE, "file-1")
 
 

@@ -374,13 +374,13 @@ def test_a_proxy_learns_the_host_and_nothing_else(monkeypatch: pytest.MonkeyPatc
 
 
 @pytest.mark.parametrize(
-    ("bypassed", "proxied"), [("a.invalid", "b.invalid:8443"), ("b.invalid:8443", "a.invalid:443")]
+    ("bypassed", "proxied"), [("a.invalid", "b.invalid:443"), ("b.invalid", "a.invalid:443")]
 )
 def test_the_proxy_is_chosen_for_each_host(
     monkeypatch: pytest.MonkeyPatch, bypassed: str, proxied: str
 ) -> None:
     """A host of storage that NO_PROXY names goes past the proxy, and takes no other with it."""
-    hosts = ["a.invalid", "B.invalid:08443"]
+    hosts = ["a.invalid", "B.invalid"]
     with RawServer(answer(status="403 Forbidden")) as proxy:
         through(monkeypatch, proxy, but_for=bypassed)
         for host in hosts:

@@ -144,7 +144,7 @@ def test_a_document_that_is_another_is_refused() -> None:
     )
     assert client.documents.get(SPACE, "doc-1").id == "DOC-1"
     assert client.documents.get(SPACE, "doc-1").folder == "SALES"
-    with pytest.raises(ProtocolError, match="another document"):
+    with pytest.raises(ProtocolError, match="the id that was asked for"):
         client.documents.get(SPACE, "doc-1")
 
 
@@ -156,7 +156,7 @@ def test_a_file_that_is_another_is_refused() -> None:
     )
     assert client.files.details(SPACE, "file-1").id == "FILE-1"
     assert client.files.details(SPACE, "file-1").filename == "a.xml"
-    with pytest.raises(ProtocolError, match="another file"):
+    with pytest.raises(ProtocolError, match="the id that was asked for"):
         client.files.details(SPACE, "file-1")
 
 

@@ -138,13 +138,13 @@ def test_only_listed_hosts_are_asked(url: str) -> None:
 
 
 def test_other_hosts_can_be_listed() -> None:
-    """``storage_hosts`` replaces the list, ports included."""
+    """``storage_hosts`` replaces the list, in capitals or not."""
     client = BanqupClient(
         credentials(),
         Environment.UAT_EU,
-        transport=Scripted(lambda _: file_details("https://Files.example:8443/f?s=1", 3)),
+        transport=Scripted(lambda _: file_details("https://Files.example:443/f?s=1", 3)),
         storage_transport=httpx.MockTransport(lambda _: httpx.Response(200, content=b"abc")),
-        storage_hosts=["files.example:8443"],
+        storage_hosts=["files.Example"],
     )
     assert client.files.download(SPACE, "f1") == b"abc"
 
@@ -154,7 +154,7 @@ def test_other_hosts_can_be_listed() -> None:
     [
         *("storage.googleapis.com/bucket", "files.example/", "user@files.example"),
         *("127.0.0.1", "127.1", "127.0.0.1.", "2130706433", "0x7f.1", "127.0.0.0X1", "[::1]"),
-        *("localhost", "LocalHost.", "localhost:8443"),
+        *("localhost", "LocalHost.", "localhost:8443", "files.example:8443"),
     ],
 )
 def test_what_is_no_other_machines_name_is_not_listed(host: str) -> None:
@@ -245,7 +245,7 @@ def test_details_of_another_file_show_no_signed_url() -> None:
     client = BanqupClient(
         credentials(), base_url=API, transport=Scripted(lambda _: file_details(SIGNED, 3))
     )
-    with pytest.raises(ProtocolError, match="another file") as caught:
+    with pytest.raises(ProtocolError, match="the id that was asked for") as caught:
         client.files.details(SPACE, "other")
     assert SIGNATURE not in shown(caught.value)
 

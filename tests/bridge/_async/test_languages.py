@@ -63,7 +63,7 @@ async def shown(lang: Any) -> AsyncIterator[Printable]:
     for options in wrong:
         yield await AsyncWorld().connect(**options).verify(lang=lang)
     world = AsyncWorld()
-    world.zenvoices.rights = {"companies"}
+    world.zenvoices.user.rights = {"companies"}
     world.banqup.whitelisted = False
     yield await world.connect().verify(deep=True, lang=lang)
     for operation, fault in (
@@ -226,7 +226,7 @@ async def test_failures_of_a_listener_are_counted() -> None:
     report = await connection.export_new()
     assert report.exported == 1
     assert report.listener_failures == report.to_dict()["listener_failures"] >= 3
-    assert f"{report.listener_failures} raised in a listener" in report.summary()
+    assert f"{report.listener_failures} raised in your own code" in report.summary()
     assert "raised in your own code" in str(report)
     status = await connection.status()
     assert status.raised == status.to_dict()["raised"] == report.listener_failures

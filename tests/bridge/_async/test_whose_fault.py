@@ -216,7 +216,7 @@ async def test_right_that_was_taken_away_is_told_by_one_safe_call() -> None:
     await connection.activate()
     world.publish(9)
     world.zenvoices.on_request = lambda request: (
-        world.zenvoices.rights.clear() if request.operation == "inbox.upload" else None
+        world.zenvoices.user.rights.clear() if request.operation == "inbox.upload" else None
     )
     with pytest.raises(ServiceError, match="not permitted"):
         await connection.export_new()

@@ -62,7 +62,7 @@ def shown(lang: Any) -> Iterator[Printable]:
     for options in wrong:
         yield World().connect(**options).verify(lang=lang)
     world = World()
-    world.zenvoices.rights = {"companies"}
+    world.zenvoices.user.rights = {"companies"}
     world.banqup.whitelisted = False
     yield world.connect().verify(deep=True, lang=lang)
     for operation, fault in (
@@ -225,7 +225,7 @@ def test_failures_of_a_listener_are_counted() -> None:
     report = connection.export_new()
     assert report.exported == 1
     assert report.listener_failures == report.to_dict()["listener_failures"] >= 3
-    assert f"{report.listener_failures} raised in a listener" in report.summary()
+    assert f"{report.listener_failures} raised in your own code" in report.summary()
     assert "raised in your own code" in str(report)
     status = connection.status()
     assert status.raised == status.to_dict()["raised"] == report.listener_failures

@@ -48,7 +48,7 @@ class Case:
 
 
 def set_rights(*rights: str) -> Callable[[World], object]:
-    return lambda world: setattr(world.zenvoices, "rights", set(rights))
+    return lambda world: setattr(world.zenvoices.user, "rights", set(rights))
 
 
 def no_hosts(service: str) -> Callable[[World], object]:
@@ -196,7 +196,7 @@ def test_export_raises_the_same_when_it_goes_wrong_later(case: Case, kept: bool)
         world.zenvoices.expire_tokens()
     hosts = {}
     for service in (world.banqup, world.zenvoices):
-        hosts[service] = type(service).default_hosts
+        hosts[service] = type(service)().hosts
     with pytest.raises(case.error) as caught:
         broken.export_new()
     assert all(word in (caught.value.hint or "") for word in case.words), caught.value.hint
@@ -207,7 +207,7 @@ def test_export_raises_the_same_when_it_goes_wrong_later(case: Case, kept: bool)
     for service, known in hosts.items():
         service.hosts = known
     world.banqup.whitelisted = True
-    world.zenvoices.rights = {"inbox", "companies"}
+    world.zenvoices.user.rights = {"inbox", "companies"}
     world.zenvoices.user.two_factor = False
     world.zenvoices.set_visible(world.company, visible=True)
     world.clock.pass_(HOUR)

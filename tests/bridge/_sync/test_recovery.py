@@ -476,7 +476,7 @@ def test_refused_look_up_never_ends_the_run_alone() -> None:
     world = World()
     connection = active(world)
     document = in_doubt(world, connection, applied=True)
-    world.zenvoices.rights = {"companies"}
+    world.zenvoices.user.rights = {"companies"}
     report = connection.export_new()
     assert (report.ok, report.in_doubt, world.states[document]) == (True, 1, "sending")
     assert any("not permitted" in note for note in report.notes)

@@ -52,8 +52,13 @@ class World:
             self.banqup.publish(
                 space,
                 files=[file],
-                supplier={"legalName": "Brouwerij De Molenbeek BV"},
-                metadata={"be:vat-of-somebody 0404616494": {"klant": 1}},
+                extra={
+                    "metadata": {
+                        "supplier": {"legalName": "Brouwerij De Molenbeek BV"},
+                        "customer": {},
+                        "be:vat-of-somebody 0404616494": {"klant": 1},
+                    }
+                },
             )
         reader = BanqupClient(
             ClientCredentials("demo-app", "demo-secret"),

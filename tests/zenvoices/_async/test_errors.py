@@ -162,7 +162,7 @@ async def test_server_text_is_cut_and_cleaned() -> None:
 async def test_missing_right_is_named(right: str, named: str) -> None:
     """A 403 says which right to give and on which screen."""
     fake = FakeZenvoices()
-    fake.rights = {"inbox", "companies"} - {right}
+    fake.user.rights = {"inbox", "companies"} - {right}
     client = AsyncZenvoicesClient(login(), transport=fake.transport())
     listing = client.inbox.list() if right == "inbox" else client.companies.list()
     with pytest.raises(PermissionDeniedError) as caught:

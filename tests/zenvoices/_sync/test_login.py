@@ -137,7 +137,7 @@ def test_each_raise_of_a_rejection_is_an_exception_of_its_own() -> None:
 
 def test_rejection_at_one_address_says_nothing_of_another() -> None:
     """A login is refused by one service; the same object is fresh at another address."""
-    test, real = FakeZenvoices(hosts=["zenvoices.test"]), FakeZenvoices()
+    test, real = FakeZenvoices(), FakeZenvoices()
     test.user.password = "other"
     user = login()
     other = ZenvoicesClient(

@@ -3,8 +3,6 @@
 from collections.abc import Sequence
 from hashlib import shake_128
 
-_HEADER = b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n"
-
 
 def write_pdf(lines: Sequence[str], *, size: int | None = None) -> bytes:
     """Return a PDF of one page that shows `lines`, as far as they fit on it.
@@ -53,16 +51,13 @@ def _stream(data: bytes) -> bytes:
 
 
 def _assemble(objects: Sequence[bytes]) -> bytes:
-    parts = [_HEADER]
-    offset = len(_HEADER)
+    data = bytearray(b"%PDF-1.4\n%\xe2\xe3\xcf\xd3\n")
     table = [b"0000000000 65535 f \n"]
     for number, body in enumerate(objects, 1):
-        part = b"%d 0 obj\n%b\nendobj\n" % (number, body)
-        table.append(b"%010d 00000 n \n" % offset)
-        parts.append(part)
-        offset += len(part)
-    count = len(objects) + 1
-    parts.append(b"xref\n0 %d\n" % count + b"".join(table))
-    parts.append(b"trailer\n<< /Size %d /Root 1 0 R >>\n" % count)
-    parts.append(b"startxref\n%010d\n%%%%EOF\n" % offset)
-    return b"".join(parts)
+        table.append(b"%010d 00000 n \n" % len(data))
+        data += b"%d 0 obj\n%b\nendobj\n" % (number, body)
+    start, count = len(data), len(table)
+    data += b"xref\n0 %d\n%b" % (count, b"".join(table))
+    data += b"trailer\n<< /Size %d /Root 1 0 R >>\n" % count
+    data += b"startxref\n%010d\n%%%%EOF\n" % start
+    return bytes(data)

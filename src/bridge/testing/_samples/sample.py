@@ -5,12 +5,121 @@ follow Peppol BIS Billing 3 and pass the rules of EN 16931. The demo, the benchm
 tests use them.
 """
 
-from attrs import evolve
+from base64 import b64encode
+from datetime import date, timedelta
+from decimal import ROUND_HALF_UP, Decimal
+from typing import Final
+from xml.sax.saxutils import escape
 
-from bridge.testing._samples.invoice import Sample, sample_without_files
+from attrs import evolve, frozen
+
+from bridge.testing._samples.parties import COMPANY, PARTNERS, SampleParty
 from bridge.testing._samples.pdf import write_pdf
-from bridge.testing._samples.ubl_xml import write_ubl
 from bridge.ubl import Kind
+
+_FIRST_DAY: Final = date(2026, 1, 5)
+_DAYS: Final = 270
+_CENT: Final = Decimal("0.01")
+_SPACE: Final = "urn:oasis:names:specification:ubl:schema:xsd:"
+_VAT: Final = "<cac:TaxScheme><cbc:ID>VAT</cbc:ID></cac:TaxScheme>"
+
+# Items: name, unit (UN/ECE recommendation 20), price in euros without VAT, Belgian VAT rate in
+# percent.
+_GOODS: Final = (
+    ("Blond bier, vat 20 l", "C62", Decimal("84.50"), 21),
+    ("Pain de campagne 800 g", "C62", Decimal("2.95"), 6),
+    ("Vin blanc, carton de 6", "C62", Decimal("47.40"), 21),
+    ("Verse kabeljauw", "KGM", Decimal("18.75"), 6),
+    ("Menukaarten & flyers <A5>", "C62", Decimal("0.36"), 21),
+    ("Nettoyage des vitres", "HUR", Decimal("34.00"), 21),
+    ("Margarine, doos 10 kg", "C62", Decimal("29.90"), 12),
+    ("Comté 12 mois", "KGM", Decimal("21.30"), 6),
+    ("Herstelling koelcel", "HUR", Decimal("62.00"), 21),
+    ("Livraison", "C62", Decimal("15.00"), 21),
+)
+
+
+@frozen
+class Line:
+    """One invoice line, without VAT."""
+
+    name: str
+    unit: str
+    price: Decimal
+    rate: int
+    quantity: int
+
+    @property
+    def amount(self) -> Decimal:
+        """The price of the whole quantity, without VAT."""
+        return self.price * self.quantity
+
+
+@frozen
+class Tax:
+    """The VAT of all lines with one rate, rounded once."""
+
+    rate: int
+    taxable: Decimal
+
+    @property
+    def amount(self) -> Decimal:
+        """The VAT, rounded to cents."""
+        return (self.taxable * self.rate / 100).quantize(_CENT, ROUND_HALF_UP)
+
+
+@frozen(repr=False)
+class Sample:
+    """One sample document.
+
+    Attributes:
+        invoice_number: The number of the invoice; for a credit note, that of the invoice that it
+            corrects.
+        order: The number of the order.
+        lines: The invoice lines.
+        taxes: The VAT of each rate.
+        pdf: The PDF of the document. It is embedded in `content`, unless ``sample()`` was called
+            with ``attach_pdf=False``.
+        content: The UBL XML.
+    """
+
+    kind: Kind
+    number: str
+    invoice_number: str
+    order: str
+    issue_date: date
+    supplier: SampleParty
+    customer: SampleParty
+    payment_reference: str
+    lines: tuple[Line, ...]
+    taxes: tuple[Tax, ...]
+    currency: str = "EUR"
+    pdf: bytes = b""
+    content: bytes = b""
+
+    def __repr__(self) -> str:
+        """Show kind, number and total, but not the bytes."""
+        return f"<Sample {self.kind} {self.number}: {self.total} {self.currency}>"
+
+    @property
+    def filename(self) -> str:
+        """A name for the file, different for each document."""
+        return f"{self.kind.replace(' ', '-')}-{self.number}.xml"
+
+    @property
+    def net(self) -> Decimal:
+        """The total without VAT."""
+        return sum((tax.taxable for tax in self.taxes), Decimal(0))
+
+    @property
+    def vat(self) -> Decimal:
+        """The sum of the VAT of all rates."""
+        return sum((tax.amount for tax in self.taxes), Decimal(0))
+
+    @property
+    def total(self) -> Decimal:
+        """The amount to pay or to pay back, with VAT."""
+        return self.net + self.vat
 
 
 def sample(
@@ -40,9 +149,43 @@ def sample(
         raise ValueError("samples are counted from 0")
     if lines < 1:
         raise ValueError("an invoice has at least one line")
-    made = sample_without_files(n, kind, lines, sale)
+    partner = PARTNERS[n % len(PARTNERS)]
+    supplier, customer = (COMPANY, partner) if sale else (partner, COMPANY)
+    issued = _FIRST_DAY + timedelta(days=n % _DAYS)
+    invoice_number = f"{supplier.prefix}-{issued.year}-{n:05d}"
+    credit_number = f"{supplier.prefix}-CN-{issued.year}-{n:05d}"
+    number = credit_number if kind == "credit note" else invoice_number
+    items: list[Line] = []
+    for index in range(lines):
+        name, unit, price, rate = _GOODS[(n * 3 + index) % len(_GOODS)]
+        # Goods sold to another EU country have no VAT on the invoice; the buyer accounts for it.
+        rate = rate if supplier.country == customer.country else 0
+        items.append(Line(name, unit, price, rate, (n * 7 + index * 5) % 23 + 1))
+    taxable: dict[int, Decimal] = {}
+    for line in items:
+        taxable[line.rate] = taxable.get(line.rate, Decimal(0)) + line.amount
+    belgian = int(supplier.enterprise_number[-6:]) * 10_000 + n if supplier.country == "BE" else 0
+    made = Sample(
+        kind=kind,
+        number=number,
+        invoice_number=invoice_number,
+        order=f"PO-{n + 1000}",
+        issue_date=issued,
+        supplier=supplier,
+        customer=customer,
+        payment_reference=structured_reference(belgian) if belgian else number,
+        lines=tuple(items),
+        taxes=tuple(Tax(rate, amount) for rate, amount in sorted(taxable.items())),
+    )
     made = evolve(made, pdf=write_pdf(_page(made), size=pdf_size))
-    return evolve(made, content=write_ubl(made, attach_pdf=attach_pdf))
+    return evolve(made, content=_ubl(made, attach_pdf=attach_pdf))
+
+
+def structured_reference(number: int) -> str:
+    """Return the Belgian structured communication of `number`: ten digits and a check modulo 97."""
+    digits = f"{number % 10**10:010d}"
+    digits += f"{int(digits) % 97 or 97:02d}"
+    return f"+++{digits[:3]}/{digits[3:7]}/{digits[7:]}+++"
 
 
 def _page(invoice: Sample) -> list[str]:
@@ -66,3 +209,113 @@ def _page(invoice: Sample) -> list[str]:
         f"Total: EUR {invoice.total}",
         f"Payment reference: {invoice.payment_reference}",
     ]
+
+
+def _ubl(invoice: Sample, *, attach_pdf: bool) -> bytes:
+    """Return the document as XML, with its PDF embedded or without it."""
+    credit = invoice.kind == "credit note"
+    root = "CreditNote" if credit else "Invoice"
+    # UBL 2.1 has no due date in a credit note.
+    due_date = invoice.issue_date + timedelta(days=30)
+    due = "" if credit else f"\n<cbc:DueDate>{due_date}</cbc:DueDate>"
+    corrected = f"""
+<cac:BillingReference><cac:InvoiceDocumentReference>
+<cbc:ID>{invoice.invoice_number}</cbc:ID></cac:InvoiceDocumentReference>
+</cac:BillingReference>"""
+    embedded = (
+        ""
+        if not attach_pdf
+        else f"""
+<cac:AdditionalDocumentReference><cbc:ID>{invoice.number}</cbc:ID><cac:Attachment>
+<cbc:EmbeddedDocumentBinaryObject mimeCode="application/pdf" filename="{invoice.number}.pdf">\
+{b64encode(invoice.pdf).decode()}</cbc:EmbeddedDocumentBinaryObject>
+</cac:Attachment></cac:AdditionalDocumentReference>"""
+    )
+
+    return f"""<?xml version="1.0" encoding="UTF-8"?>
+<{root} xmlns="{_SPACE}{root}-2" xmlns:cac="{_SPACE}CommonAggregateComponents-2" \
+xmlns:cbc="{_SPACE}CommonBasicComponents-2">
+<cbc:CustomizationID>urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0\
+</cbc:CustomizationID>
+<cbc:ProfileID>urn:fdc:peppol.eu:2017:poacc:billing:01:1.0</cbc:ProfileID>
+<cbc:ID>{invoice.number}</cbc:ID>
+<cbc:IssueDate>{invoice.issue_date}</cbc:IssueDate>{due}
+<cbc:{root}TypeCode>{381 if credit else 380}</cbc:{root}TypeCode>
+<cbc:DocumentCurrencyCode>EUR</cbc:DocumentCurrencyCode>
+<cac:OrderReference><cbc:ID>{invoice.order}</cbc:ID></cac:OrderReference>\
+{corrected if credit else ""}{embedded}
+{_party("Supplier", invoice.supplier)}
+{_party("Customer", invoice.customer)}
+<cac:Delivery><cbc:ActualDeliveryDate>{invoice.issue_date}</cbc:ActualDeliveryDate>
+<cac:DeliveryLocation><cac:Address>{_country(invoice.customer)}</cac:Address></cac:DeliveryLocation>
+</cac:Delivery>
+<cac:PaymentMeans><cbc:PaymentMeansCode>30</cbc:PaymentMeansCode>
+<cbc:PaymentID>{invoice.payment_reference}</cbc:PaymentID>
+<cac:PayeeFinancialAccount><cbc:ID>{invoice.supplier.iban}</cbc:ID></cac:PayeeFinancialAccount>
+</cac:PaymentMeans>
+<cac:PaymentTerms><cbc:Note>30 days</cbc:Note></cac:PaymentTerms>
+<cac:TaxTotal>{_amount("TaxAmount", invoice.vat)}
+{"".join(map(_tax, invoice.taxes))}</cac:TaxTotal>
+<cac:LegalMonetaryTotal>{_amount("LineExtensionAmount", invoice.net)}
+{_amount("TaxExclusiveAmount", invoice.net)}
+{_amount("TaxInclusiveAmount", invoice.total)}
+{_amount("PayableAmount", invoice.total)}</cac:LegalMonetaryTotal>
+{"".join(_line(root, index, line) for index, line in enumerate(invoice.lines, 1))}</{root}>
+""".encode()
+
+
+def _party(side: str, party: SampleParty) -> str:
+    # The ISO 6523 codes of the national registers, and that of Luxembourg's VAT numbers, by which
+    # Peppol finds companies there.
+    register = {"BE": "0208", "FR": "0002"}.get(party.country)
+    scheme = f' schemeID="{register}"' if register else ""
+    endpoint = party.enterprise_number if register else party.vat_number
+    name = escape(party.name)
+    return f"""<cac:Accounting{side}Party><cac:Party>
+<cbc:EndpointID schemeID="{register or "9938"}">{endpoint}</cbc:EndpointID>
+<cac:PartyName><cbc:Name>{name}</cbc:Name></cac:PartyName>
+<cac:PostalAddress><cbc:StreetName>{escape(party.street)}</cbc:StreetName>
+<cbc:CityName>{party.city}</cbc:CityName><cbc:PostalZone>{party.postal_code}</cbc:PostalZone>
+{_country(party)}</cac:PostalAddress>
+<cac:PartyTaxScheme><cbc:CompanyID>{party.vat_number}</cbc:CompanyID>{_VAT}</cac:PartyTaxScheme>
+<cac:PartyLegalEntity><cbc:RegistrationName>{name}</cbc:RegistrationName>
+<cbc:CompanyID{scheme}>{party.enterprise_number}</cbc:CompanyID></cac:PartyLegalEntity>
+</cac:Party></cac:Accounting{side}Party>"""
+
+
+def _tax(tax: Tax) -> str:
+    exemption = (
+        ""
+        if tax.rate
+        else """
+<cbc:TaxExemptionReasonCode>VATEX-EU-IC</cbc:TaxExemptionReasonCode>
+<cbc:TaxExemptionReason>Intra-community supply</cbc:TaxExemptionReason>"""
+    )
+    return f"""<cac:TaxSubtotal>{_amount("TaxableAmount", tax.taxable)}
+{_amount("TaxAmount", tax.amount)}
+<cac:TaxCategory>{_rate(tax.rate)}{exemption}{_VAT}</cac:TaxCategory></cac:TaxSubtotal>
+"""
+
+
+def _line(root: str, index: int, line: Line) -> str:
+    quantity = "CreditedQuantity" if root == "CreditNote" else "InvoicedQuantity"
+    return f"""<cac:{root}Line><cbc:ID>{index}</cbc:ID>
+<cbc:{quantity} unitCode="{line.unit}">{line.quantity}</cbc:{quantity}>
+{_amount("LineExtensionAmount", line.amount)}
+<cac:Item><cbc:Name>{escape(line.name)}</cbc:Name>
+<cac:ClassifiedTaxCategory>{_rate(line.rate)}{_VAT}</cac:ClassifiedTaxCategory></cac:Item>
+<cac:Price>{_amount("PriceAmount", line.price)}</cac:Price></cac:{root}Line>
+"""
+
+
+def _rate(rate: int) -> str:
+    return f"<cbc:ID>{'S' if rate else 'K'}</cbc:ID><cbc:Percent>{rate}</cbc:Percent>"
+
+
+def _country(party: SampleParty) -> str:
+    code = f"<cbc:IdentificationCode>{party.country}</cbc:IdentificationCode>"
+    return f"<cac:Country>{code}</cac:Country>"
+
+
+def _amount(name: str, value: Decimal) -> str:
+    return f'<cbc:{name} currencyID="EUR">{value:.2f}</cbc:{name}>'

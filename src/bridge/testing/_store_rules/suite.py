@@ -12,15 +12,14 @@ from collections.abc import Callable
 from pathlib import Path
 
 from bridge._stores.protocol import CheckpointStore
-from bridge.testing._store_rules import lease, rows
-from bridge.testing._store_rules.store_suite import StoreSuite
+from bridge.testing._store_rules import rules
+from bridge.testing._store_rules.rules import StoreSuite
 
 Rule = Callable[[StoreSuite], None]
 RULES: dict[str, Rule] = {
     name.replace("_", "-"): function
-    for module in (rows, lease)
-    for name, function in inspect.getmembers(module, inspect.isfunction)
-    if function.__module__ == module.__name__
+    for name, function in inspect.getmembers(rules, inspect.isfunction)
+    if function.__module__ == rules.__name__ and not name.startswith("_")
 }
 
 OpenStore = Callable[[Path], CheckpointStore]

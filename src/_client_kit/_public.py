@@ -1,0 +1,45 @@
+"""The public names that both clients export."""
+
+from _client_kit._errors import (
+    ConfigurationError,
+    CredentialsError,
+    NotFoundError,
+    OutcomeUnknownError,
+    PermissionDeniedError,
+    ProtocolError,
+    RateLimitedError,
+    RejectedError,
+    ServiceError,
+    UnavailableError,
+    UnreachableError,
+)
+from _client_kit._files import Base64
+from _client_kit._operations import Answer, Asked, Call
+from _client_kit._paging import Page
+from _client_kit._redaction import RedactSecrets
+from _client_kit._retry import RetryPolicy
+from _client_kit._secret import Secret
+from _client_kit._sync._paging import Listing
+
+__all__ = [
+    "Answer",
+    "Asked",
+    "Base64",
+    "Call",
+    "ConfigurationError",
+    "CredentialsError",
+    "Listing",
+    "NotFoundError",
+    "OutcomeUnknownError",
+    "Page",
+    "PermissionDeniedError",
+    "ProtocolError",
+    "RateLimitedError",
+    "RedactSecrets",
+    "RejectedError",
+    "RetryPolicy",
+    "Secret",
+    "ServiceError",
+    "UnavailableError",
+    "UnreachableError",
+]
