@@ -58,6 +58,8 @@ class SQLStore(LeasedStore):
     def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
         """See :meth:`CheckpointStore.find`."""
         values = {f"id{number}": name for number, name in enumerate(ids)}
+        if not values:  # PostgreSQL refuses an empty list
+            return []
         marks = ", ".join(f":{mark}" for mark in values)
         return self._rows(key, f"{_ROWS} AND id IN ({marks})", values)
 
