@@ -16,7 +16,7 @@ from _client_kit._errors import (
     ProtocolError,
     ServiceError,
 )
-from _client_kit._paging import Page
+from _client_kit._response import Page
 from _client_kit._text import Text, joined
 from banqup_client import Document
 from bridge._async._context import AsyncContext
