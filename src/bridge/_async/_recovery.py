@@ -76,11 +76,13 @@ class AsyncRecovery:
         if found.outcome == "cannot tell":
             return _CANNOT_TELL
         company_id = delivery.company_id or self._context.checks.company_id
-        if self._session.head.lookups_lag or await self._control(company_id) == "fails":
+        lags = self._session.head.lookups_lag
+        control = "fails" if lags else await self._control(company_id)
+        if control == "fails":
             return _LOOK_UPS_FAIL
         if found.answered_at is None:
             return None
-        if await self._control(company_id) != "works":
+        if control != "works":
             # Look the document up again later. Another document that is delivered by then can serve
             # as the control.
             return transitions.NoControl(found.answered_at)

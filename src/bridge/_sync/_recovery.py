@@ -77,11 +77,13 @@ class Recovery:
         if found.outcome == "cannot tell":
             return _CANNOT_TELL
         company_id = delivery.company_id or self._context.checks.company_id
-        if self._session.head.lookups_lag or self._control(company_id) == "fails":
+        lags = self._session.head.lookups_lag
+        control = "fails" if lags else self._control(company_id)
+        if control == "fails":
             return _LOOK_UPS_FAIL
         if found.answered_at is None:
             return None
-        if self._control(company_id) != "works":
+        if control != "works":
             # Look the document up again later. Another document that is delivered by then can serve
             # as the control.
             return transitions.NoControl(found.answered_at)
