@@ -62,18 +62,16 @@ class BusyError(StoreError):
 
     def __init__(
         self,
-        message: str = Text("busy", "another worker holds this connection"),
         *,
         held_until: datetime | None = None,
-        retry_after: float | None = None,
     ) -> None:
+        message = Text("busy", "another worker holds this connection")
         if held_until is not None:
             message = Text("busy_until", "{0} until {1}", message, local_time(held_until))
         super().__init__(
             message,
             service="bridge",
             retryable=True,
-            retry_after=retry_after,
             hint=Text(
                 "hint_busy",
                 "A run gives it back when it ends; one that was killed keeps it until its lease "

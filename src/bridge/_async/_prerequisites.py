@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from attrs import define
+
 from _client_kit._errors import ConfigurationError, NotFoundError, ProtocolError, ServiceError
 from _client_kit._operations import USER_CODE
 from _client_kit._text import Text
@@ -23,20 +25,19 @@ NOBODYS = "verify"
 """An external id that no document has; looking it up shows whether look-ups are answered."""
 
 
+@define(eq=False)
 class AsyncChecks:
-    """The checks of what an export needs from both services; they only read."""
+    """The checks of what an export needs from both services; they only read.
 
-    def __init__(
-        self,
-        banqup: AsyncBanqupClient,
-        zenvoices: AsyncZenvoicesClient,
-        space_id: str,
-        company_code: str,
-    ) -> None:
-        self._banqup = banqup
-        self._zenvoices = zenvoices
-        self._space_id = space_id
-        self._company_code = company_code
+    Attributes:
+        company_id: The company's number when Zenvoices was last asked; 0 if it was not asked yet.
+    """
+
+    _banqup: AsyncBanqupClient
+    _zenvoices: AsyncZenvoicesClient
+    _space_id: str
+    _company_code: str
+    company_id: int = 0
 
     async def all(self, known: Sequence[int]) -> dict[str, str | ServiceError]:
         """Make all checks; return for each check's name the detail to show, or the error.
@@ -124,17 +125,17 @@ class AsyncChecks:
             ServiceError: The company was not found or is another one; the hint is the remedy.
         """
         company = await self._zenvoices.companies.resolve(self._company_code)
-        if not known or company.id in known:
-            return company
-        found = (company.code or "").strip()
-        if found != self._company_code.strip():
-            message = Text(
-                "company_gone",
-                "no company with the code {0!r} any more; {1!r} is another company",
-                *(self._company_code, found),
-            )
-            raise ConfigurationError(message, service="zenvoices", hint=COMPANY_CODE_HINT)
-        await self._check_linked_anew(known[-1])
+        if known and company.id not in known:
+            found = (company.code or "").strip()
+            if found != self._company_code:
+                message = Text(
+                    "company_gone",
+                    "no company with the code {0!r} any more; {1!r} is another company",
+                    *(self._company_code, found),
+                )
+                raise ConfigurationError(message, service="zenvoices", hint=COMPANY_CODE_HINT)
+            await self._check_linked_anew(known[-1])
+        self.company_id = company.id or 0
         return company
 
     async def _check_linked_anew(self, number: int) -> None:
