@@ -10,9 +10,8 @@ from attrs import define, field
 
 from _client_kit._text import Text
 from bridge._delivery.delivery import Delivery
-from bridge._delivery.eligibility import unknown_word
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
-from bridge._reports.report import ExportReport
+from bridge._reports.report import ExportReport, unknown_note
 
 
 @define
@@ -45,7 +44,7 @@ class ReportBuilder:
     def report(self, **run: Any) -> ExportReport:
         """Return the report; `run` has the attributes that the run knows, such as its start."""
         notes = [*self.notes]
-        notes += [unknown_word(word, count) for word, count in self.unknown.items()]
+        notes += [unknown_note(word, count) for word, count in self.unknown.items()]
         if self.passed_over:
             passed_over = Text(
                 "rows_passed_over",

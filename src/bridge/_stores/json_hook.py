@@ -17,11 +17,10 @@ from typing import Any, TypeVar
 from cattrs import Converter
 
 from _client_kit._arguments import check_function, check_parameters
-from _client_kit._errors import StoreError
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 from _client_kit._user_code import name_of, place_of
-from bridge._errors import THE_CHECKPOINT, newer_version, store_error
+from bridge._errors import THE_CHECKPOINT, damaged, newer_version, store_error
 from bridge._stores.memory import ConnectionRows, RecordStore
 from bridge._stores.protocol import Lease
 
@@ -264,17 +263,9 @@ def _parse(text: str | None) -> dict[str, ConnectionRows]:
         # order of keys, and 60.0 to 60, which must not count as damage.
         checksum = _checksum(_canonical(known))
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
-        raise _damaged(Text("why_not_json", "it is not the JSON that was saved")) from None
+        raise damaged(
+            THE_CHECKPOINT, Text("why_not_json", "it is not the JSON that was saved")
+        ) from None
     if saved != {"format": FORMAT, "version": VERSION, "checksum": checksum, "connections": body}:
-        raise _damaged(Text("why_checksum", "its checksum does not match"))
+        raise damaged(THE_CHECKPOINT, Text("why_checksum", "its checksum does not match"))
     return known
-
-
-def _damaged(why: str) -> StoreError:
-    return store_error(
-        "value_damaged",
-        "the application's checkpoint value is damaged: {0}",
-        why,
-        hint="Restore it from a backup and run export_new(look_first=True). Only None means that "
-        "nothing was ever saved.",
-    )

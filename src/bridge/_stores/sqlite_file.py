@@ -25,7 +25,7 @@ from typing import Any
 
 from _client_kit._errors import StoreError
 from _client_kit._text import Text
-from bridge._errors import newer_version, not_replaced, store_error
+from bridge._errors import damaged, newer_version, not_replaced, store_error
 
 logger = logging.getLogger("bridge")
 
@@ -159,14 +159,7 @@ class CheckpointFile:
 
     def damaged(self, why: str) -> StoreError:
         """Return the error for a file with invalid content."""
-        return store_error(
-            "file_damaged",
-            "{0} is damaged or not ours: {1}",
-            *(str(self.path), why),
-            hint="If it is the right file, restore {0} from a backup and run banqup-zenvoices "
-            "export --look-first, or export_new(look_first=True). Move it away only if nothing was "
-            "ever exported through it, or if you then activate again.",
-        )
+        return damaged(str(self.path), why)
 
     def _is_new(self) -> bool:
         """Return True if there is no file and no log of one, and a write could create the file."""
