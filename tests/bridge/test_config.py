@@ -145,7 +145,7 @@ def test_config_cannot_be_changed_afterwards() -> None:
             {"zenvoices_url": "https://z.example/?key=s3cret"},
             "zenvoices_url must be host and path",
         ),
-        ({"zenvoices_url": "https://[z"}, "zenvoices_url is not a URL"),
+        ({"zenvoices_url": "https://[z"}, "zenvoices_url must be host and path"),
         ({"timeout": "30"}, "timeout must be a positive number of seconds, not str"),
         ({"deadline": True}, "deadline must be a positive number of seconds, not True"),
         ({"lease_ttl": float("inf")}, "lease_ttl must be a positive number of seconds"),

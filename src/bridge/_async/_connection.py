@@ -15,9 +15,8 @@ from _client_kit import _runtime_async as runtime
 from _client_kit._address import origin_of
 from _client_kit._arguments import (
     check_clock,
-    check_flag,
     check_function,
-    check_parameters,
+    check_instance,
     check_seconds,
     check_word,
 )
@@ -112,9 +111,8 @@ class AsyncConnection:
         if mapper is not None:
             arguments.check_mapper(mapper, in_tasks=runtime.IN_TASKS)
         if exportable is not None:
-            check_function(exportable, "exportable", service="bridge")
             hint = "It takes a document: def exportable(document)."
-            check_parameters(exportable, 1, "exportable", hint, service="bridge")
+            check_function(exportable, "exportable", 1, hint, service="bridge")
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._store = checkpoints
@@ -212,7 +210,7 @@ class AsyncConnection:
         from bridge._reports.verification import verification_of
 
         lang = language() if lang is None else check_lang(lang)
-        check_flag(deep, "deep", service="bridge")
+        check_instance(deep, bool, "deep", service="bridge")
         arguments.check_sample(sample)
         if sample and not deep:
             raise configuration_error("verify(sample=) sends a test document: say deep=True, too")
@@ -375,8 +373,8 @@ class AsyncConnection:
         """
         if limit is not None:
             arguments.check_count(limit, "limit")
-        check_flag(dry_run, "dry_run", service="bridge")
-        check_flag(look_first, "look_first", service="bridge")
+        check_instance(dry_run, bool, "dry_run", service="bridge")
+        check_instance(look_first, bool, "look_first", service="bridge")
         if deadline is not None:
             check_seconds(deadline, "deadline", service="bridge", zero=True)
         until = Deadline.after(deadline)
@@ -405,7 +403,7 @@ class AsyncConnection:
         Raises:
             StoreError: The store failed.
         """
-        check_flag(waiting, "waiting", service="bridge")
+        check_instance(waiting, bool, "waiting", service="bridge")
         session = self._session()
         await session.read()
         head = session.head
@@ -475,7 +473,7 @@ class AsyncConnection:
         from bridge._async._requests import settle_one
 
         arguments.check_document_id(document_id)
-        check_flag(delivered, "delivered", service="bridge")
+        check_instance(delivered, bool, "delivered", service="bridge")
         async with self._session() as session:
             if not session.head.activations:
                 raise await self._not_active(session)

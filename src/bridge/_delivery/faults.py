@@ -97,9 +97,8 @@ def reason_of(error: Exception | None) -> str:
 
 def is_final(error: Exception) -> bool:
     """Return True if no further attempt can succeed: the file is too large or infected."""
-    if isinstance(error, RejectedError) and error.code == "too_large":
-        return True
-    return isinstance(error, FileRefusedError)
+    too_large = isinstance(error, RejectedError) and error.code == "too_large"
+    return too_large or isinstance(error, FileRefusedError)
 
 
 def in_doubt(error: Exception, *, began: bool) -> bool:
@@ -240,16 +239,10 @@ def too_many_unrecorded(most: int) -> ConfigurationError:
 
 def no_files_at_all() -> ConfigurationError:
     """Return the error for a space whose documents have shown no file to download for a day."""
-    return ConfigurationError(
-        Text(
-            "no_files",
-            "for a day no document of this space has shown a file, or an address to fetch one from",
-        ),
-        service="banqup",
-        hint=Text(
-            "hint_no_files",
-            "The names in Banqup's answers may differ from what this library assumes: see the "
-            "contract= argument of BanqupClient, and verify(deep=True), or banqup-zenvoices "
-            "verify --deep.",
-        ),
+    return setting_error(
+        "no_files",
+        "for a day no document of this space has shown a file, or an address to fetch one from",
+        hint="The names in Banqup's answers may differ from what this library assumes: see the "
+        "contract= argument of BanqupClient, and verify(deep=True), or banqup-zenvoices verify "
+        "--deep.",
     )

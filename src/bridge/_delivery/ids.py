@@ -7,7 +7,7 @@ import re
 from attrs import evolve
 
 from _client_kit._address import is_id
-from _client_kit._paging import Page
+from _client_kit._response import Page
 from banqup_client import Document
 from banqup_client._space_id import check_space_id
 from bridge._errors import setting_error

@@ -16,7 +16,7 @@ from typing import Any, TypeVar
 
 from cattrs import Converter
 
-from _client_kit._arguments import check_function, check_parameters
+from _client_kit._arguments import check_function
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 from _client_kit._user_code import name_of, place_of
@@ -111,11 +111,9 @@ class HookCheckpoints(RecordStore):
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(clock)
-        check_function(load, "load", service="bridge")
-        check_function(save, "save", service="bridge")
-        check_parameters(load, 0, "load", _HOOKS, service="bridge")
+        check_function(load, "load", 0, _HOOKS, service="bridge")
         given = 1 if single_worker else 2
-        check_parameters(save, given, "save", _HOOKS, service="bridge")
+        check_function(save, "save", given, _HOOKS, service="bridge")
         self._load: Callable[[], Any] = load
         self._save = save
         self._single_worker = single_worker

@@ -9,8 +9,8 @@ from functools import partial
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_object
 from _client_kit._models import decode
-from _client_kit._payload import object_in
 from _client_kit._redaction import sanitise
+from _client_kit._response import object_in
 from _client_kit._status import CONTRACT_HINT
 from _client_kit._sync._paging import Listing
 from _client_kit._text import Text, joined
