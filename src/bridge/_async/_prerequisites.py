@@ -188,12 +188,3 @@ def _first_failure(
     if answered and not elsewhere and error.kind != "credentials":
         return {login: detail, call: error}
     return {login: error}
-
-
-async def list_both(
-    banqup: AsyncBanqupClient, zenvoices: AsyncZenvoicesClient
-) -> tuple[list[Space], list[Company]]:
-    """Return the spaces that the app may see, and the companies that the user may see."""
-    spaces = await banqup.spaces.list()
-    companies = [company async for company in zenvoices.companies.list()]
-    return list(spaces), companies

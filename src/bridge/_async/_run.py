@@ -170,7 +170,7 @@ class AsyncRun:
     def _found_out(self, delivery: Delivery, event: transitions.Event | None) -> Delivery:
         new = delivery if event is None else self._recorder.transition(delivery, event)
         arrived = isinstance(event, transitions.Arrived)
-        self._report.recovered += arrived
+        self._report.counts["recovered"] += arrived
         self._recorder.record(delivery, new, settled=arrived)
         return new
 
@@ -305,7 +305,7 @@ class AsyncRun:
         if delivery.state != "waiting" and delivery.cause is not WaitReason.GONE:
             sent = delivery.state in ("delivered", "confirmed")
             if sent and delivery.files not in (None, files_digest(document)):
-                self._report.changed += 1
+                self._report.counts["changed"] += 1
             return
         verdict = judge(self._context.exportable, document)
         if isinstance(verdict, BrokenRule):

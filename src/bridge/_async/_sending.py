@@ -356,12 +356,12 @@ class AsyncSending:
 
     def _arrived(self, delivery: Delivery, *, uploaded: bool) -> None:
         if not uploaded:
-            self._report.recovered += 1
+            self._report.counts["recovered"] += 1
             return
         self._refused.clear()
         self._doubts_in_a_row = 0
         self._probing = False
-        self._report.exported += 1
+        self._report.counts["exported"] += 1
         if delivery.reason:
             note = Text("of_document", "document {0}: {1}", delivery.document_id, delivery.reason)
             self._report.note(note)
@@ -387,7 +387,7 @@ class AsyncSending:
             self._session.update(lookups_lag=self._lags)
         if control.other is not None:
             self._sent_before = True
-            self._report.twice += 1
+            self._report.counts["twice"] += 1
             note = Text(
                 "sent_before",
                 "Zenvoices shows a document of this run as number {0} too, so it was sent "
@@ -417,7 +417,7 @@ class AsyncSending:
         """Hold a refusal until the end of the run, which decides whether to charge the document."""
         before = outcome.candidate.delivery
         if before.state == "sending" and outcome.operation not in faults.USERS_CODE:
-            self._report.refused += 1
+            self._report.counts["refused"] += 1
         refusal = faults.HeldRefusal(outcome.operation, delivery, error)
         if self.refusals.holds(refusal, suspect=before.suspect):
             self.fault = self.fault or self.refusals.error(refusal)
@@ -429,7 +429,7 @@ class AsyncSending:
         The attempts of these five documents are then refunded.
         """
         self._doubts_in_a_row = 0
-        self._report.refused += uploaded and isinstance(error, ServiceError)
+        self._report.counts["refused"] += uploaded and isinstance(error, ServiceError)
         if self._delivered or not isinstance(error, ServiceError) or not error.own:
             return
         if faults.is_final(error):

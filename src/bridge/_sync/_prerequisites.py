@@ -189,12 +189,3 @@ def _first_failure(
     if answered and not elsewhere and error.kind != "credentials":
         return {login: detail, call: error}
     return {login: error}
-
-
-def list_both(
-    banqup: BanqupClient, zenvoices: ZenvoicesClient
-) -> tuple[list[Space], list[Company]]:
-    """Return the spaces that the app may see, and the companies that the user may see."""
-    spaces = banqup.spaces.list()
-    companies = [company for company in zenvoices.companies.list()]
-    return list(spaces), companies
