@@ -56,10 +56,9 @@ def check_instance(
         ConfigurationError: The value has another class, or it is the class itself.
     """
     if not isinstance(value, kind):
-        # Leave out the name of a module with a dot in it: such modules of this library are private.
-        shown = kind.__name__ if "." in kind.__module__ else f"{kind.__module__}.{kind.__name__}"
-        article = "an" if shown[0] in "AEIOhs" else "a"
-        raise argument_error(name, f"{article} {shown}", value, service=service, hint=hint)
+        article = "an" if kind.__name__[0] in "AEIO" else "a"
+        wanted = f"{article} {kind.__name__}"
+        raise argument_error(name, wanted, value, service=service, hint=hint)
 
 
 def check_list(value: Any, name: str, members: str, *, service: str) -> list[Any]:
@@ -98,16 +97,6 @@ def check_seconds(value: object, name: str, *, service: str, zero: bool = False)
     raise argument_error(name, wanted, value, service=service)
 
 
-def check_flag(value: object, name: str, *, service: str) -> None:
-    """Check that a value is True or False: the text "False" of a web form would count as true.
-
-    Raises:
-        ConfigurationError: The value is something else.
-    """
-    if not isinstance(value, bool):
-        raise argument_error(name, "True or False", value, service=service)
-
-
 def check_number(value: object, name: str, *, service: str, hint: str | None = None) -> None:
     """Check that a value is a whole number.
 
@@ -119,29 +108,42 @@ def check_number(value: object, name: str, *, service: str, hint: str | None = N
         raise argument_error(name, wanted, value, service=service, hint=hint)
 
 
-def check_function(function: object, name: str, *, service: str) -> None:
-    """Check that a value can be called and is not a coroutine function.
-
-    The library does not await the result.
-
-    Raises:
-        ConfigurationError: The value cannot be called, or it is a coroutine function.
-    """
-    if not callable(function):
-        raise argument_error(name, "a function", function, service=service)
-    if is_coroutine_function(function):
-        message = f"{name} must be a plain function, not a coroutine function"
-        raise ConfigurationError(message, service=service)
-
-
-def check_parameters(function: Any, number: int, name: str, hint: str, *, service: str) -> None:
-    """Check that a function can be called with `number` positional arguments.
+def check_function(
+    function: Any,
+    name: str,
+    number: int,
+    hint: str | None = None,
+    *,
+    service: str,
+    coroutines: bool = False,
+) -> None:
+    """Check that a value is a function that takes `number` positional arguments.
 
     A function without a known signature is accepted.
 
+    Args:
+        function: Value of the argument.
+        name: Name of the argument, for the error.
+        number: Number of positional arguments.
+        hint: What the function must look like, for the error.
+        service: Name of the service, to put into the error.
+        coroutines: Whether it may be a coroutine function, whose result is awaited.
+
     Raises:
-        ConfigurationError: The function needs more arguments, or accepts fewer.
+        ConfigurationError: The value cannot be called or is a class. Or it is a coroutine function.
+            Or the function needs more arguments, or accepts fewer.
     """
+    if not callable(function) or isinstance(function, type):
+        wanted = Text("a_function", "a function")
+        raise argument_error(name, wanted, function, service=service, hint=hint)
+    if is_coroutine_function(function) and not coroutines:
+        message = Text(
+            "is_coroutine",
+            "{0} is a coroutine function; only a mapper can be one, and only AsyncConnection takes "
+            "it",
+            name,
+        )
+        raise ConfigurationError(message, service=service)
     try:
         signature = inspect.signature(function)
     except (TypeError, ValueError):  # some functions written in C have no signature
@@ -164,7 +166,7 @@ def check_clock(clock: Any, *, service: str) -> None:
         ConfigurationError: The clock is not a plain function, or its result is not a number of
             seconds from 0 up.
     """
-    check_function(clock, "clock", service=service)
+    check_function(clock, "clock", 0, service=service)
     check_seconds(clock(), "the result of clock", service=service, zero=True)
 
 

@@ -16,7 +16,7 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from importlib.resources import files
 from pathlib import Path
@@ -25,7 +25,7 @@ from typing import Any, cast
 from attrs import evolve, field, frozen
 
 from _client_kit._address import API_PATH, check_id
-from _client_kit._arguments import nearest
+from _client_kit._arguments import check_function, nearest
 from _client_kit._errors import ConfigurationError
 from _client_kit._json import is_list, is_object, loads
 from _client_kit._text import Text, joined
@@ -193,15 +193,12 @@ class Contract:
                 a ``rename``, which is not applied to a function's calls.
         """
         operations = dict(self.operations)
-        given: Mapping[str, Any] = {}
-        if functions is not None:
-            given = self._object(functions, "operations")
-        for name, function in given.items():
+        given = {} if functions is None else functions
+        for name, function in self._object(given, "operations").items():
             known = [*(key for key in self.operations if key not in TOKEN_CALLS), *also]
             self._check_key(name, known, "operations")
             operation = operations[also.get(str(name), str(name))]
-            if not callable(function):
-                raise self._error("not_callable", "operations: {0} must be a function", name)
+            check_function(function, f"operations: {name}", 1, service=self.service)
             if operation._rename:
                 raise self._error(
                     "function_and_rename",
@@ -252,9 +249,7 @@ class Contract:
         return str(method)
 
     def _query(self, operation: Operation, value: Any, where: str) -> Mapping[str, str]:
-        query = {**operation.query, **self._names(value, operation.query, where)}
-        self._check_distinct(list(query.values()), where)
-        return query
+        return {**operation.query, **self._names(value, operation.query, where)}
 
     def _renames(self, operation: Operation, value: Any, where: str) -> dict[str, Any]:
         known = [item.path for item in (*operation.sends, *operation.reads)]
@@ -266,17 +261,7 @@ class Contract:
                     "{0}: give {1!r} its own new name, without what is above it",
                     *(where, path),
                 )
-        for group in (operation.sends, operation.reads):
-            placed: list[tuple[str, str]] = []
-            for item in group:
-                parent, _, last = item.path.rpartition(".")
-                placed.append((parent, renames.get(item.path, last)))
-            self._check_distinct(placed, where)
         return _tree(renames)
-
-    def _check_distinct(self, names: Sequence[object], where: str) -> None:
-        if len(set(names)) < len(names):
-            raise self._error("same_name_twice", "{0} gives two things the same name", where)
 
     def _path(self, operation: Operation, path: Any, where: str) -> str:
         plain = _PLACEHOLDER.sub("x", path) if isinstance(path, str) else ""

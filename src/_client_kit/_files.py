@@ -51,15 +51,11 @@ class FileView(io.RawIOBase):
     def seekable(self) -> bool:
         return True
 
-    def read(self, size: int | None = -1, /) -> bytes:
-        self.file.seek(self._at)
-        data = self.file.read(-1 if size is None else size)
-        self._at += len(data)
-        return data
-
     def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
-        data = self.read(len(buffer))
+        self.file.seek(self._at)
+        data = self.file.read(len(buffer))
         buffer[: len(data)] = data
+        self._at += len(data)
         return len(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:

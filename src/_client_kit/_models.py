@@ -13,7 +13,7 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal, InvalidOperation
 from functools import cache
-from typing import TYPE_CHECKING, Any, TypeGuard, TypeVar, cast, get_args, get_origin
+from typing import TYPE_CHECKING, Any, TypeVar, cast, get_args, get_origin
 
 import attrs
 
@@ -50,11 +50,11 @@ class DataMixin:
 
         Unknown members (``extra``) and signed URLs are left out; other secrets are masked.
         """
-        return {
-            attribute.name: _plain(getattr(self, attribute.name))
-            for attribute in attrs.fields(cast("Any", type(self)))
-            if attribute.name != "extra" and not attribute.name.startswith("_")
-        }
+        return attrs.asdict(
+            cast("Any", self),
+            filter=lambda field, _: field.name != "extra" and not field.name.startswith("_"),
+            value_serializer=_plain,
+        )
 
     def to_row(self) -> dict[str, Any]:
         """Return :meth:`to_dict` as a flat table row, with keys such as ``status.document``."""
@@ -73,15 +73,9 @@ class Model(DataMixin):
     extra: Mapping[str, Any] = attrs.field(factory=dict[str, Any], repr=False, hash=False)
 
 
-def _is_tuple_value(value: object) -> TypeGuard[tuple[Any, ...]]:
-    return isinstance(value, tuple)
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, DataMixin):
-        return value.to_dict()
-    if _is_tuple_value(value):
-        return [_plain(item) for item in value]
+def _plain(_owner: object, _field: object, value: Any) -> Any:
+    if isinstance(value, tuple):
+        return list(value)  # pyright: ignore[reportUnknownArgumentType,reportUnknownVariableType]
     if isinstance(value, datetime):
         return value.isoformat()
     return str(value) if isinstance(value, Decimal | Secret) else value

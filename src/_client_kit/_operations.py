@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import re
-from collections.abc import Callable, Coroutine, Mapping
+from collections.abc import Callable, Mapping
 from typing import Any, NoReturn, cast
 from urllib.parse import quote, urlencode
 
@@ -29,10 +29,9 @@ from _client_kit._errors import (
 )
 from _client_kit._files import FileSource
 from _client_kit._json import loads
-from _client_kit._redaction import redact, sanitise
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
-from _client_kit._user_code import name_of, place_of, yield_place
+from _client_kit._user_code import described, name_of, place_of, yield_place
 
 _METHODS = ("GET", "POST", "PUT", "PATCH", "DELETE")
 _FIELD = re.compile(r"[A-Za-z0-9!#$%&'*+.^_`|~-]+")
@@ -316,9 +315,6 @@ class FunctionRun:
         raise ending
 
     def _return(self, value: Any) -> None:
-        if isinstance(value, Coroutine):
-            value.close()
-            raise self._failure("is a coroutine function: write a generator, without async")
         if type(value) is Call:
             raise self._failure("returned a Call: write `yield` before it")
         if not self._operation.safe and not self._succeeded:
@@ -333,8 +329,8 @@ class FunctionRun:
         if not any(error is told for told in self._told) and not isinstance(
             error, (RejectedError, NotFoundError, UnavailableError)
         ):
-            text = "" if isinstance(error, LookupError) else f": {redact(sanitise(error))}"
-            failure = self._failure(f"raised {type(error).__name__} at {place_of(error)}{text}")
+            raised = f"raised {type(error).__name__} at {place_of(error)}"
+            failure = self._failure(described(raised, error))
             failure.__cause__ = error
             return failure
         return self._ending(error)

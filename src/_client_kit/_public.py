@@ -15,8 +15,8 @@ from _client_kit._errors import (
 )
 from _client_kit._files import Base64
 from _client_kit._operations import Answer, Asked, Call
-from _client_kit._paging import Page
 from _client_kit._redaction import RedactSecrets
+from _client_kit._response import Page
 from _client_kit._retry import RetryPolicy
 from _client_kit._secret import Secret
 from _client_kit._sync._paging import Listing

@@ -4,19 +4,28 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from datetime import datetime
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen
 
 from _client_kit._contract import Operation
 from _client_kit._errors import ProtocolError, ServiceError
-from _client_kit._json import JsonError, is_object, loads
+from _client_kit._json import JsonError, is_list, is_object, loads
+from _client_kit._operations import USER_CODE
 from _client_kit._redaction import sanitise
 from _client_kit._retry import parse_retry_after
 from _client_kit._secret import Secret
-from _client_kit._status import CONTRACT_HINT, WEB_PAGE_HINT, WHOLE_HINT, web_page
+from _client_kit._status import (
+    CONTRACT_HINT,
+    WEB_PAGE_HINT,
+    WHOLE_HINT,
+    name_correction,
+    web_page,
+)
 from _client_kit._text import Text
 from _client_kit._times import parse_time
+
+T = TypeVar("T")
 
 
 @frozen
@@ -109,6 +118,34 @@ class Token:
     life: float
 
 
+@frozen
+class Page(Generic[T]):
+    """One page of a list, from one response.
+
+    Attributes:
+        items: The page's entries.
+        total: Number of entries in the whole list, as the service says; None if it does not.
+        answered_at: The server's time of the response, from its ``Date`` header, or None.
+        unreadable: Number of entries that are not JSON objects; ``items`` leaves them out.
+    """
+
+    items: tuple[T, ...]
+    total: int | None = None
+    answered_at: datetime | None = None
+    unreadable: int = 0
+    full: bool = True
+    """Whether more entries may follow: for example, the page has as many entries as requested."""
+    next: Any = None
+    """The position of the next page; None if the service says that there is none."""
+    fingerprint: int = 0
+    """A number that is equal for pages with equal content, within one process."""
+
+
+def fingerprint(rows: list[Any]) -> int:
+    """Return a number that is equal for pages with equal rows, within one process."""
+    return hash(repr(rows))
+
+
 def object_of(body: bytes, name: str, *, service: str) -> dict[str, Any]:
     """Return the JSON object that a service has sent to the application.
 
@@ -153,6 +190,49 @@ def _unreadable(
     if answer.is_web_page:
         message, hint = web_page(call, service, answer.describe()), WEB_PAGE_HINT
     return ProtocolError(message, service=service, hint=hint, operation=call, **answer.facts)
+
+
+def object_in(payload: Any, operation: Operation, answer: ApiResponse) -> dict[str, Any]:
+    """Return the payload, if it is a JSON object.
+
+    Raises:
+        ProtocolError: The payload is not a JSON object.
+    """
+    if not is_object(payload):
+        raise unexpected(operation, answer, Text("an_object", "an object"))
+    return payload
+
+
+def rows_in(payload: Any, member: str, operation: Operation, answer: ApiResponse) -> list[Any]:
+    """Return the list in a member of the payload.
+
+    Raises:
+        ProtocolError: The payload has no such list.
+    """
+    rows = payload.get(member) if is_object(payload) else None
+    if not is_list(rows):
+        expected = Text("object_with_list", "an object with a list {0!r}", member)
+        raise unexpected(operation, answer, expected)
+    return rows
+
+
+def unexpected(operation: Operation, answer: ApiResponse, expected: Text) -> ProtocolError:
+    """Return the error for an answer with an unexpected structure.
+
+    If a user's function returned the payload, the error names the function and does not advise to
+    correct the contract.
+    """
+    own = operation.function is not None
+    error = ProtocolError(
+        Text("unexpected_shape", "{0}: expected {1}", operation.label, expected),
+        service=operation.service,
+        hint=None if own else CONTRACT_HINT,
+        operation=operation.name,
+        code=USER_CODE if own else None,
+        **answer.facts,
+    )
+    name_correction(error, operation)
+    return error
 
 
 @frozen

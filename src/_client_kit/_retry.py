@@ -13,12 +13,11 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Callable
 from datetime import UTC, datetime
 
 from attrs import frozen
 
-from _client_kit._arguments import argument_error, check_function, check_seconds
+from _client_kit._arguments import argument_error, check_seconds
 from _client_kit._errors import ServiceError
 from _client_kit._times import parse_time
 
@@ -56,14 +55,12 @@ class RetryPolicy:
         wait_max: Longest pause in seconds without jitter. A service's ``Retry-After`` replaces the
             pause, even by a longer one.
         wait_jitter: Random time added to each pause, at most this many seconds.
-        random: Returns a random number from 0 to 1 for the jitter.
     """
 
     attempts: int = 4
     wait_initial: float = 0.25
     wait_max: float = 10.0
     wait_jitter: float = 0.25
-    random: Callable[[], float] = random.random
 
     def __attrs_post_init__(self) -> None:
         if type(self.attempts) is not int or self.attempts < 1:
@@ -71,7 +68,6 @@ class RetryPolicy:
             raise argument_error("attempts", wanted, self.attempts, service="bridge")
         for name in ("wait_initial", "wait_max", "wait_jitter"):
             check_seconds(getattr(self, name), name, service="bridge", zero=True)
-        check_function(self.random, "random", service="bridge")
 
     def pause(self, error: ServiceError, *, tried: int, safe: bool) -> float | None:
         """Return the seconds to wait before the next try, or None to give up.
@@ -86,6 +82,7 @@ class RetryPolicy:
         if not safe and error.applied is not False:
             return None
         if error.retry_after is not None:
-            return error.retry_after + self.wait_jitter * self.random()
-        wait = min(self.wait_initial * 2.0 ** (tried - 1), self.wait_max)
-        return wait + self.wait_jitter * self.random()
+            wait = error.retry_after
+        else:
+            wait = min(self.wait_initial * 2.0 ** (tried - 1), self.wait_max)
+        return wait + random.uniform(0.0, self.wait_jitter)  # noqa: S311 - no secret

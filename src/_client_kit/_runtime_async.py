@@ -114,7 +114,6 @@ class Workers(Generic[_T]):
         self.size = size
         self._room = asyncio.Semaphore(size)
         self._tasks: set[asyncio.Task[_T]] = set()
-        self._failed: list[BaseException] = []
 
     async def __aenter__(self) -> Workers[_T]:
         return self
@@ -127,7 +126,7 @@ class Workers(Generic[_T]):
     @property
     def busy(self) -> int:
         """Number of started jobs whose result or exception has not been returned yet."""
-        return len(self._tasks) + len(self._failed)
+        return len(self._tasks)
 
     async def start(self, job: Callable[..., Awaitable[_T]], *args: Any) -> None:
         """Start a job, or queue it while ``size`` jobs are running."""
@@ -141,20 +140,13 @@ class Workers(Generic[_T]):
     async def finished(self) -> list[_T]:
         """Return the results of ended jobs; if no job has ended yet, wait for the first.
 
-        The exceptions of jobs are raised one per call, after the results of the same batch. The
-        other jobs go on: call this method again for their results.
+        If only jobs that raised an exception have ended, raise one of these exceptions. The other
+        jobs go on: call this method again for their results.
         """
-        results: list[_T] = []
-        if self._tasks and not self._failed:
-            ended, self._tasks = await asyncio.wait(
-                self._tasks, return_when=asyncio.FIRST_COMPLETED
-            )
-            for task in ended:
-                error = asyncio.CancelledError() if task.cancelled() else task.exception()
-                if error is None:
-                    results.append(task.result())
-                else:
-                    self._failed.append(error)
-        if not results and self._failed:
-            raise self._failed.pop(0)
-        return results
+        if not self._tasks:
+            return []
+        ended, _ = await asyncio.wait(self._tasks, return_when=asyncio.FIRST_COMPLETED)
+        good = [task for task in ended if not task.cancelled() and task.exception() is None]
+        taken = good or [ended.pop()]
+        self._tasks.difference_update(taken)
+        return [task.result() for task in taken]

@@ -6,7 +6,6 @@ The two modules are written by hand, while the code in ``_sync`` folders is gene
 
 from __future__ import annotations
 
-import contextlib
 import queue
 import threading
 import time
@@ -88,7 +87,6 @@ class Workers(Generic[_T]):
         self.size = size
         self._running = 0
         self._ended: queue.SimpleQueue[Future[_T]] = queue.SimpleQueue()
-        self._failed: list[BaseException] = []
         self._pool = ThreadPoolExecutor(size, "export")
 
     def __enter__(self) -> Workers[_T]:
@@ -100,7 +98,7 @@ class Workers(Generic[_T]):
     @property
     def busy(self) -> int:
         """Number of started jobs whose result or exception has not been returned yet."""
-        return self._running + len(self._failed)
+        return self._running
 
     def start(self, job: Callable[..., _T], *args: Any) -> None:
         """Start a job, or queue it while ``size`` jobs are running."""
@@ -110,22 +108,18 @@ class Workers(Generic[_T]):
     def finished(self) -> list[_T]:
         """Return the results of ended jobs; if no job has ended yet, wait for the first.
 
-        The exceptions of jobs are raised one per call, after the results of the same batch. The
-        other jobs go on: call this method again for their results.
+        If only jobs that raised an exception have ended, raise one of these exceptions. The other
+        jobs go on: call this method again for their results.
         """
-        results: list[_T] = []
-        if self._running and not self._failed:
-            ended = [self._ended.get()]
-            with contextlib.suppress(queue.Empty):
-                while True:
-                    ended.append(self._ended.get_nowait())
-            self._running -= len(ended)
-            for future in ended:
-                error = future.exception()
-                if error is None:
-                    results.append(future.result())
-                else:
-                    self._failed.append(error)
-        if not results and self._failed:
-            raise self._failed.pop(0)
-        return results
+        if not self._running:
+            return []
+        ended = [self._ended.get()]
+        while not self._ended.empty():
+            ended.append(self._ended.get())
+        good = [future for future in ended if future.exception() is None]
+        taken = good or [ended.pop()]
+        for future in ended:
+            if future not in taken and future.exception() is not None:
+                self._ended.put(future)
+        self._running -= len(taken)
+        return [future.result() for future in taken]

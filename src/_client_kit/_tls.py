@@ -38,18 +38,6 @@ def _ssl_context(*_settings: str | None) -> ssl.SSLContext:
     return context
 
 
-def environment_proxy(scheme: str) -> Secret | None:
-    """Return the proxy for a URL scheme from the environment or the system's settings, or None.
-
-    The proxy's URL is a :class:`Secret` because it may hold a password.
-    """
-    proxies = urllib.request.getproxies()
-    proxy = proxies.get(scheme) or proxies.get("all")
-    if proxy and "://" not in proxy:
-        proxy = f"http://{proxy}"
-    return Secret(proxy) if proxy else None
-
-
 def _goes_direct(url: str) -> bool:
     """Return True for URLs that need no proxy: on loopback, or of a host in NO_PROXY."""
     parts = urlsplit(url)
@@ -57,11 +45,16 @@ def _goes_direct(url: str) -> bool:
 
 
 def proxy_of(url: str) -> Secret | None:
-    """Return the proxy for a URL, or None.
+    """Return the proxy for a URL from the environment or the system's settings, or None.
 
-    httpx cannot choose the proxy: it raises an error for an IPv6 network in NO_PROXY.
+    The proxy's URL is a :class:`Secret` because it may hold a password. httpx cannot choose the
+    proxy: it raises an error for an IPv6 network in NO_PROXY.
     """
-    return None if _goes_direct(url) else environment_proxy(urlsplit(url).scheme)
+    proxies = urllib.request.getproxies()
+    proxy = proxies.get(urlsplit(url).scheme) or proxies.get("all")
+    if not proxy or _goes_direct(url):
+        return None
+    return Secret(proxy if "://" in proxy else f"http://{proxy}")
 
 
 def proxy_variable(origin: str) -> str | None:
@@ -104,20 +97,19 @@ def opened(make: Callable[[], _T], *, service: str) -> _T:
         return make()
     except OSError as error:
         problem = _unusable_file(error.with_traceback(None), service)
-    except ImportError:  # a SOCKS proxy without the package socksio
-        problem = _unusable_proxy(Text("needs_socksio", "needs the package socksio"), service)
-    except (ValueError, TypeError, httpx.InvalidURL):
-        problem = _unusable_proxy(Text("no_proxy_address", "is no address of a proxy"), service)
+    except (ImportError, ValueError, TypeError, httpx.InvalidURL):
+        problem = _unusable_proxy(service)
     # Raised after the except block: frames of the first error hold the proxy's address.
     raise problem
 
 
-def _unusable_proxy(problem: Text, service: str) -> ConfigurationError:
+def _unusable_proxy(service: str) -> ConfigurationError:
     names = sorted(name for name in os.environ if name.lower() in _PROXIES)
     where = ", ".join(names) or Text("system_settings", "the system's settings")
-    message = Text("unusable_proxy", "the proxy named by {0} {1}", where, problem)
     hint = Text(
         "hint_unusable_proxy",
-        "Write it as http://host:port, or http://user:password@host:port with both quoted.",
+        "Write it as http://host:port, or http://user:password@host:port with both quoted. A SOCKS "
+        "proxy needs the package socksio.",
     )
+    message = Text("unusable_proxy", "the proxy named by {0} cannot be used", where)
     return ConfigurationError(message, service=service, hint=hint)

@@ -57,7 +57,7 @@ def _is_installed(frame: FrameType) -> bool:
     return file.startswith("<attrs") or "site-packages" in folders or "dist-packages" in folders
 
 
-def described(raised: Text, error: Exception) -> str:
+def described(raised: str, error: Exception) -> str:
     """Return a message followed by the text of an exception of the user's code, as one line.
 
     The text of a `LookupError` is the key that was not found, which may be a bank account, so it is

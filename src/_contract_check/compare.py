@@ -56,6 +56,7 @@ def compare(
     ours = sorted(contract.operations.values(), key=lambda item: not item.needed)
     matches = match_all(ours, file.operations)
     prefixes = {split_prefix(item.path)[0] for item in ours if item.name in matches}
+    free = [item for item in file.operations if item not in matches.values()]
     found: list[OperationFinding] = []
     patch: dict[str, Any] = {}
     for operation in ours:
@@ -68,8 +69,7 @@ def compare(
         likely: list[VendorOperation] = []
         findings: tuple[Finding, ...] = ()
         if operation.needed:
-            values = expected.values_of(name)
-            likely = look_alikes(operation, file.operations, matches, values)
+            likely = look_alikes(operation, free, expected.values_of(name))
         if name in yours or name in needless:
             status, theirs, likely = "yours", None, []
         elif theirs is not None:
@@ -204,12 +204,11 @@ class _Pair:
     def _unsent(self, group: str) -> Iterator[Finding]:
         """Yield a finding for each name that the file requires and the library does not send."""
         shape = self._shapes[group] or {}
-        always = {fact for fact in self._essential if fact.startswith("query:")}
         sent = {""} | {
             place.path
             for fact, place in self._places.items()
             if fact.startswith(f"{group}:") and place.found
-            if not always or group != "query" or fact in always
+            if group != "query" or fact in self._essential or not self._ours.needed
         }
         for path, schema in shape.items():
             for name in sorted(schema.required if path.removesuffix("[]") in sent else ()):

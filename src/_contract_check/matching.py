@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import re
 from collections import defaultdict
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Sequence
 
 from _client_kit._contract import Operation
 from _contract_check.openapi_file import VendorOperation
@@ -67,10 +67,7 @@ def patched_path(ours: str, theirs: str) -> str | None:
 
 
 def look_alikes(
-    operation: Operation,
-    theirs: Sequence[VendorOperation],
-    matches: Mapping[str, VendorOperation],
-    given: Collection[str],
+    operation: Operation, theirs: Sequence[VendorOperation], given: Collection[str]
 ) -> list[VendorOperation]:
     """Return operations of the file that may do the same as one of ours, the likeliest first.
 
@@ -78,13 +75,14 @@ def look_alikes(
 
     Args:
         operation: Our operation, which the file does not have or has differently.
-        theirs: Every operation of the file.
-        matches: The operations of the file that match one of ours, by our name; they are left out.
+        theirs: The operations of the file that match none of ours.
         given: Names that an API may give the values of our call, in the form of :func:`letters`.
     """
     upload = uploads(operation)
     downloads = operation.path.startswith("{")
-    taken = {id(item) for item in matches.values()}
+    methods = {operation.method, "GET", "POST"}
+    if upload or downloads:
+        methods = {"POST", "PUT"} if upload else {"GET"}
     wanted = _words(operation.name, operation.path)
     asked = {letters(name) for name in (*operation.query.values(), *operation.query)}
     scored: list[tuple[int, VendorOperation]] = []
@@ -95,14 +93,9 @@ def look_alikes(
         alike = len(asked & names)
         common = len(wanted & _words(item.name, item.path))
         common = common or _same_shape(operation.path, item.path)
-        if upload:
-            fits = item.method in ("POST", "PUT") and carries_content(item.body, item.media)
-        elif downloads:
-            fits = item.method == "GET" and carries_content(item.answer, item.answer_media)
-        else:
-            fits = (common > 0 or alike > 1) and item.method in (operation.method, "GET", "POST")
-            fits = fits and not carries_content(item.body, item.media)
-        if fits and id(item) not in taken:
+        fits = upload or downloads or common > 0 or alike > 1
+        content = (item.answer, item.answer_media) if downloads else (item.body, item.media)
+        if fits and item.method in methods and carries_content(*content) == (upload or downloads):
             score = 2 * common + (item.method == operation.method) + len(names & {*asked, *given})
             scored.append((score, item))
     scored.sort(key=lambda entry: -entry[0])

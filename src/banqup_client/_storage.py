@@ -163,7 +163,7 @@ class Target:
                 "files.download: the file is larger than {0} bytes",
                 self.max_bytes,
             )
-            hint = Text("hint_max_bytes", "Raise max_bytes= if that is expected.")
+            hint = "Raise max_bytes= if that is expected."
             raise RejectedError(
                 message, service="banqup", hint=hint, code="too_large", operation="files.download"
             )

@@ -13,10 +13,10 @@ from typing import Any
 from attrs import frozen
 
 from banqup_client import AsyncBanqupClient, BanqupClient, Space
-from bridge._async._pairing import list_both as list_both_async
+from bridge._async._prerequisites import list_both as list_both_async
 from bridge._reports.render import plain, wrap
 from bridge._reports.texts import Lang, check_lang, say, translate
-from bridge._sync._pairing import list_both
+from bridge._sync._prerequisites import list_both
 from zenvoices_client import AsyncZenvoicesClient, Company, ZenvoicesClient
 
 _LEGAL_FORM = re.compile(
@@ -143,8 +143,7 @@ class Pairs:
             ]
         groups = (
             ("to choose", [_rows(same.spaces, same.companies) for same in self.ambiguous]),
-            ("spaces alone", [_rows(self.spaces, ())]),
-            ("companies alone", [_rows((), self.companies)]),
+            ("alone", [_rows(self.spaces, self.companies)]),
         )
         for title, rows in groups:
             if any(rows):

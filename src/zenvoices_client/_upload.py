@@ -10,8 +10,7 @@ from _client_kit._errors import ProtocolError
 from _client_kit._files import Base64
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
-from _client_kit._payload import unexpected
-from _client_kit._response import ApiResponse
+from _client_kit._response import ApiResponse, unexpected
 from _client_kit._text import Text
 from zenvoices_client._dialect import is_envelope, member
 from zenvoices_client._models import InboxDocument, InboxUpload

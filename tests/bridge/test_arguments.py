@@ -41,7 +41,7 @@ from bridge import (
     only,
 )
 from bridge.testing import sample, trial_document, try_mapper
-from support.bridge_world import SPACE, AsyncWorld, World
+from support.bridge_world import AsyncWorld, World
 from support.forks import in_child
 from zenvoices_client import AsyncZenvoicesClient, UserLogin, ZenvoicesClient
 
@@ -379,7 +379,6 @@ def test_combinators_refuse_other_types(make: Callable[[], Any]) -> None:
         lambda: RetryPolicy(attempts="3"),  # type: ignore[arg-type]
         lambda: RetryPolicy(attempts=0),
         lambda: RetryPolicy(wait_max=-1),
-        lambda: RetryPolicy(random=0.5),  # type: ignore[arg-type]
     ],
 )
 def test_stores_and_policies_refuse_what_cannot_work(make: Callable[[], Any]) -> None:
@@ -428,10 +427,10 @@ def test_flags_are_true_or_false(given: Any) -> None:
     world = World()
     connection = world.connect()
     connection.activate()
-    with pytest.raises(ConfigurationError, match="delivered must be True or False"):
+    with pytest.raises(ConfigurationError, match="delivered must be a bool"):
         connection.settle(world.one(), delivered=given)
     for name in ("dry_run", "look_first"):
-        with pytest.raises(ConfigurationError, match=f"{name} must be True or False"):
+        with pytest.raises(ConfigurationError, match=f"{name} must be a bool"):
             connection.export_new(**{name: given})
     assert world.zenvoices.inbox == []
 
@@ -486,33 +485,13 @@ def test_number_of_zenvoices_is_no_document_id() -> None:
     assert "Zenvoices' number is another" in str(caught.value.hint)
 
 
-@pytest.mark.parametrize(
-    ("given", "hint"),
-    [
-        ("2026/0042", "Leave out '/'. If it is the"),
-        ("d" * 129, "If it is the"),
-    ],
-)
-def test_number_of_an_invoice_is_told_where_its_id_is(given: str, hint: str) -> None:
-    """To leave a character out of a number would give another number, and no id."""
+@pytest.mark.parametrize("given", ["2026/0042", "d" * 129])
+def test_number_of_an_invoice_is_told_where_its_id_is(given: str) -> None:
+    """The hint says where the id of a document is shown."""
     with pytest.raises(ConfigurationError, match="document id must be 1 to 128") as caught:
         World().connect().resend([given])
-    assert str(caught.value.hint).startswith(f"{hint} number of an invoice: banqup-zenvoices")
+    assert str(caught.value.hint).startswith("If it is the number of an invoice: banqup-zenvoices")
     assert "status --waiting" in str(caught.value.hint)
-
-
-@pytest.mark.parametrize(
-    ("given", "odd"),
-    [
-        (f" {SPACE}", "' '"),
-        (f"{{{SPACE}}}", "'{}'"),
-    ],
-)
-def test_id_with_other_characters_names_them(given: str, odd: str) -> None:
-    """A blank or braces: what is to be left out, and nothing else of the value."""
-    with pytest.raises(ConfigurationError, match="space_id must be 1 to 128") as caught:
-        World().connect(space_id=given)
-    assert caught.value.hint == f"Leave out {odd}."
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ from _client_kit._address import (
     origin_of,
 )
 from _client_kit._errors import ConfigurationError, ProtocolError
-from _client_kit._user_agent import user_agent_of
 
 
 @pytest.mark.parametrize(
@@ -155,12 +154,3 @@ def test_header_text(text: str) -> None:
     """What could end a header or break its encoding is refused, by the error asked for."""
     with pytest.raises(ProtocolError, match="token must be printable"):
         check_header_text(text, "token", service="bridge", error=ProtocolError)
-    with pytest.raises(ConfigurationError):
-        user_agent_of(text, service="bridge")
-
-
-def test_user_agent() -> None:
-    """The application's part comes first, ours with a version behind it."""
-    ours = user_agent_of(None, service="bridge")
-    assert ours.startswith("banqup-zenvoices/")
-    assert user_agent_of("shop/2", service="bridge") == f"shop/2 {ours}"

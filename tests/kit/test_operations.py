@@ -298,15 +298,6 @@ def test_mistake_names_the_function_and_its_line(mistake: str) -> None:
         assert isinstance(caught.value.__cause__, AttributeError)
 
 
-def test_coroutine_function_is_told_to_be_a_generator() -> None:
-    """One function serves both worlds, so it awaits nothing."""
-
-    async def function(asked: Any) -> None: ...
-
-    with pytest.raises(ConfigurationError, match="coroutine function"):
-        play(function)
-
-
 @pytest.mark.parametrize("kind", [RejectedError, NotFoundError, UnavailableError])
 def test_own_refusal_is_said_by_raising_it(kind: type[ServiceError]) -> None:
     """Before anything was sent, a function may refuse the document, or have it wait."""
@@ -386,12 +377,17 @@ def test_absence_before_an_unsafe_call_is_no_doubt() -> None:
 
 def test_functions_are_checked_when_the_client_is_made() -> None:
     """A name that is unknown, a value that cannot be called, a rename that would be lost."""
+
+    async def coroutine(asked: Any) -> None: ...
+
     contract = Contract("test", {"send": SENDS, "login": SENDS})
     names: Any = {"find": "send"}
     for given, said in (
         ({"sent": print}, "unknown name 'sent'. Did you mean 'send'"),
         ({"login": print}, "unknown name"),
         ({"send": 3}, "send must be a function"),
+        ({"send": coroutine}, "send is a coroutine function"),
+        ({"send": lambda: None}, "send must take 1 argument"),
         ([], "operations must be an object"),
     ):
         wrong: Any = given

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import random
 from datetime import UTC, datetime, timedelta, timezone
 from email.utils import format_datetime
 
@@ -119,9 +120,10 @@ def test_pauses_double_up_to_the_longest() -> None:
     assert pauses == [0.25, 0.5, 1.0, 2.0, 4.0, 8.0, 10.0, 10.0, None]
 
 
-def test_jitter_is_added() -> None:
+def test_jitter_is_added(monkeypatch: pytest.MonkeyPatch) -> None:
     """A pause is longer by a random part, Retry-After too, never shorter."""
-    policy = RetryPolicy(wait_jitter=2.0, random=lambda: 0.5)
+    monkeypatch.setattr(random, "uniform", lambda least, most: (least + most) / 2)
+    policy = RetryPolicy(wait_jitter=2.0)
     error = RateLimitedError("x", service="bridge", retry_after=3.0)
     assert policy.pause(error, tried=1, safe=False) == 4.0
     assert policy.pause(UnavailableError("x", service="bridge"), tried=1, safe=True) == 1.25

@@ -15,7 +15,7 @@ from attrs import evolve
 
 from _client_kit import _clock
 from _client_kit import _runtime_async as runtime
-from _client_kit._address import check_base_url, origin_of
+from _client_kit._address import check_base_url, check_header_text, origin_of
 from _client_kit._arguments import check_instance, check_seconds
 from _client_kit._async._body import AsyncJsonBody
 from _client_kit._async._per_loop import AsyncPerLoop
@@ -53,6 +53,7 @@ from _client_kit._status import ADDRESS_HINT, name_correction
 from _client_kit._text import Text, joined
 from _client_kit._tls import opened, proxy_of, shared_ssl_context
 from _client_kit._tokens import TokenCache, TokenCaches
+from _client_kit._version import __version__
 
 _T = TypeVar("_T")
 
@@ -74,7 +75,7 @@ class AsyncCalls:
         base_url: str,
         timeout: float,
         deadline: float,
-        user_agent: str,
+        user_agent: str | None,
         retry: RetryPolicy | None,
         transport: httpx.AsyncBaseTransport | None,
         http_client: httpx.AsyncClient | None,
@@ -87,14 +88,17 @@ class AsyncCalls:
         self.deadline = check_seconds(deadline, "deadline", service=self.service)
         self._dialect = dialect
         self._state: TokenCache = states.at(self.base_url)
-        self.user_agent = user_agent
+        self.user_agent = f"banqup-zenvoices/{__version__}"
+        if user_agent:
+            check_header_text(user_agent, "user_agent", service=self.service)
+            self.user_agent = f"{user_agent} {self.user_agent}"
         self.retry = RetryPolicy() if retry is None else retry
         check_instance(self.retry, RetryPolicy, "retry", service=self.service)
         # Do not accept compression: a compressed answer can have any size when it is unpacked.
         self._headers = {
             "Accept": "application/json",
             "Accept-Encoding": "identity",
-            "User-Agent": user_agent,
+            "User-Agent": self.user_agent,
         }
         self._owned = http_client is None
         if http_client is not None and transport is not None:
@@ -308,11 +312,7 @@ class AsyncCalls:
             elif call.json is not None:
                 parts = json_parts(call.json)
             return self._prepare(step, url, parts, max_bytes, call.headers)
-        except ServiceError:
-            raise
-        except Exception as error:
-            if raised_by_signal_handler(error):
-                raise
+        except (TypeError, ValueError, AttributeError, OSError) as error:
             raise ConfigurationError(f"Call: {error}", service=self.service) from None
 
     async def _make(
@@ -393,7 +393,6 @@ class AsyncCalls:
         limit: Deadline,
         *,
         origin: str | None = None,
-        proxied: bool | None = None,
     ) -> _T:
         """Call ``once``, which sends one request with httpx, until it succeeds; return its result.
 
@@ -403,8 +402,6 @@ class AsyncCalls:
             operation: The operation that the request belongs to.
             limit: The deadline of all tries and pauses together.
             origin: Scheme, host and port that the request is sent to; the API's by default.
-            proxied: Whether the request may use a proxy of the environment; by default, whether
-                the API's client may.
 
         Raises:
             ServiceError: The retry policy or the deadline allows no further try. The error has no
@@ -431,7 +428,6 @@ class AsyncCalls:
                     service=self.service,
                     origin=origin or self.origin,
                     in_time=limit.remaining() > 0,
-                    proxied=self._given is None if proxied is None else proxied,
                 )
             except BaseException as error:  # noqa: BLE001 - raised again below
                 problem = error
@@ -457,10 +453,13 @@ class AsyncCalls:
         except TimeoutError as error:
             if raised_by_signal_handler(error):
                 raise
-            message = Text(
-                "token_too_slow", "waiting for an access token took longer than the deadline"
-            )
-            raise UnavailableError(message, service=self.service) from None
+            raise self._too_late(self._dialect.login.name) from None
+
+    def _too_late(self, call: str) -> UnavailableError:
+        message = Text(
+            "deadline_passed", "{0}: the deadline passed before the request was sent", call
+        )
+        return UnavailableError(message, service=self.service, retryable=False, operation=call)
 
     async def _fetch_token(self, limit: Deadline) -> Token:
         # Requesting a token changes nothing, so the request may be repeated like a read.
@@ -494,12 +493,7 @@ class AsyncCalls:
         """Send one request and read its whole answer."""
         operation = request.operation
         if limit.remaining() <= 0:
-            message = Text(
-                "deadline_passed",
-                "{0}: the deadline passed before the request was sent",
-                operation.name,
-            )
-            raise UnavailableError(message, service=self.service, retryable=False)
+            raise self._too_late(operation.name)
         check = unchecked if operation.safe else limit.check
         check()
         content = request.content

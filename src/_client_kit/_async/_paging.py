@@ -6,7 +6,7 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any, Generic, TypeVar, cast
 
 from _client_kit._models import Model
-from _client_kit._paging import Page
+from _client_kit._response import Page
 
 T = TypeVar("T")
 

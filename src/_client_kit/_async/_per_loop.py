@@ -17,24 +17,21 @@ class AsyncPerLoop(Generic[T]):
 
     def __init__(self, open_one: Callable[[], T]) -> None:
         self._open = open_one
-        self._opened: WeakKeyDictionary[Any, T] = WeakKeyDictionary()
-        self._process = os.getpid()
+        self._by_process: dict[int, WeakKeyDictionary[Any, T]] = {}
+
+    def _opened(self) -> WeakKeyDictionary[Any, T]:
+        # A forked child must not use the sockets of its parent, so it makes its own value.
+        return self._by_process.setdefault(os.getpid(), WeakKeyDictionary())
 
     def opened(self) -> T | None:
         """Return the value of this process and event loop, or None if it was not made."""
-        if self._process != os.getpid():
-            return None
         try:
-            return self._opened.get(runtime.current_loop())
+            return self._opened().get(runtime.current_loop())
         except RuntimeError:  # no event loop runs
             return None
 
     def get(self) -> T:
         """Return the value of this process and event loop; make it if there is none."""
-        if self._process != os.getpid():
-            # A forked child must not use the sockets of its parent, so it makes its own value.
-            self._opened = WeakKeyDictionary()
-            self._process = os.getpid()
-        home = runtime.current_loop()
-        found = self._opened.get(home)
-        return self._opened.setdefault(home, self._open()) if found is None else found
+        opened, loop = self._opened(), runtime.current_loop()
+        found = opened.get(loop)
+        return opened.setdefault(loop, self._open()) if found is None else found

@@ -9,7 +9,7 @@ from _client_kit._contract import Contract
 from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._operations import Call
-from _client_kit._payload import object_in, rows_in, unexpected
+from _client_kit._response import object_in, rows_in, unexpected
 from _client_kit._secret import refuse_pickling
 from _client_kit._sync._calls import Calls
 from _client_kit._text import Text

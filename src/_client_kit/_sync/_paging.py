@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, Generic, TypeVar, cast
 
 from _client_kit._models import Model
-from _client_kit._paging import Page
+from _client_kit._response import Page
 
 T = TypeVar("T")
 

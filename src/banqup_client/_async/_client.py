@@ -15,7 +15,6 @@ from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._client import AsyncApiClient
 from _client_kit._contract import load_contract
 from _client_kit._retry import RetryPolicy
-from _client_kit._user_agent import user_agent_of
 from banqup_client._async._app import AsyncMessages, AsyncSpaces, AsyncUsers
 from banqup_client._async._documents import AsyncDocuments
 from banqup_client._async._files import AsyncFiles
@@ -82,7 +81,7 @@ class AsyncBanqupClient(AsyncApiClient):
             base_url=address,
             timeout=timeout,
             deadline=deadline,
-            user_agent=user_agent_of(user_agent, service="banqup"),
+            user_agent=user_agent,
             retry=retry,
             transport=transport,
             http_client=http_client,

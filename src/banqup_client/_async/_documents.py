@@ -14,8 +14,7 @@ from _client_kit._async._client import AsyncCallGroup
 from _client_kit._async._paging import AsyncListing
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode, encode
-from _client_kit._paging import Page, fingerprint
-from _client_kit._payload import rows_in, unexpected
+from _client_kit._response import Page, fingerprint, rows_in, unexpected
 from _client_kit._text import Text
 from _client_kit._times import to_wire_time
 from banqup_client._asked import AskedDocument, AskedDocumentFiles, AskedDocuments, AskedSpace

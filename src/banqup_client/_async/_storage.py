@@ -132,13 +132,8 @@ class AsyncStorage:
         signed: SignedUrl,
         limit: Deadline,
     ) -> None:
-        await self._calls.repeat(
-            once,
-            operation,
-            limit,
-            origin=f"{signed.scheme}://{signed.host}",
-            proxied=self._given is None,
-        )
+        origin = f"{signed.scheme}://{signed.host}"
+        await self._calls.repeat(once, operation, limit, origin=origin)
 
     async def _ask(
         self,

@@ -16,7 +16,6 @@ from _client_kit._contract import load_contract
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._client import ApiClient
-from _client_kit._user_agent import user_agent_of
 from banqup_client._credentials import ClientCredentials
 from banqup_client._dialect import dialect_of
 from banqup_client._environment import Environment, address_of
@@ -83,7 +82,7 @@ class BanqupClient(ApiClient):
             base_url=address,
             timeout=timeout,
             deadline=deadline,
-            user_agent=user_agent_of(user_agent, service="banqup"),
+            user_agent=user_agent,
             retry=retry,
             transport=transport,
             http_client=http_client,

@@ -13,8 +13,7 @@ from attrs import frozen
 from _client_kit._arguments import argument_error, check_service_word
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode, encode
-from _client_kit._paging import Page, fingerprint
-from _client_kit._payload import rows_in, unexpected
+from _client_kit._response import Page, fingerprint, rows_in, unexpected
 from _client_kit._sync._client import CallGroup
 from _client_kit._sync._paging import Listing
 from _client_kit._text import Text

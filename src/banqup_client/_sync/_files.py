@@ -19,8 +19,8 @@ from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._errors import ProtocolError
 from _client_kit._files import FileContent, FileSource
-from _client_kit._payload import unexpected
 from _client_kit._redaction import sanitise
+from _client_kit._response import unexpected
 from _client_kit._secret import Secret
 from _client_kit._status import CONTRACT_HINT
 from _client_kit._sync._calls import Calls

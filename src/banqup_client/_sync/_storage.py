@@ -133,13 +133,8 @@ class Storage:
         signed: SignedUrl,
         limit: Deadline,
     ) -> None:
-        self._calls.repeat(
-            once,
-            operation,
-            limit,
-            origin=f"{signed.scheme}://{signed.host}",
-            proxied=self._given is None,
-        )
+        origin = f"{signed.scheme}://{signed.host}"
+        self._calls.repeat(once, operation, limit, origin=origin)
 
     def _ask(
         self,

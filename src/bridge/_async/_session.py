@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Self
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from _client_kit import _clock
 from _client_kit import _runtime_async as runtime
@@ -34,6 +34,7 @@ COMPANIES = 5
 """
 
 
+@define(eq=False)
 class AsyncCheckpointSession:
     """Read deliveries, collect changes, and commit them together under a lease.
 
@@ -48,25 +49,19 @@ class AsyncCheckpointSession:
         head: The connection's head, with changes that the next commit writes.
     """
 
-    def __init__(
-        self,
-        store: CheckpointStore,
-        key: str,
-        binding: Mapping[str, Any],
-        ttl: float,
-        *,
-        new: bool = False,
-    ) -> None:
-        self._store = store
-        self._key = key
-        self._binding = binding
-        self._ttl = ttl
-        self._new = new
-        self._lease: Lease | None = None
-        self._until = 0.0
-        self._rows: dict[str, Row] = {}
-        self._changed = False
-        self.head = Head(binding)
+    _store: CheckpointStore
+    _key: str
+    _binding: Mapping[str, Any]
+    _ttl: float
+    _new: bool = field(default=False, kw_only=True)
+    _lease: Lease | None = None
+    _until: float = 0.0
+    _rows: dict[str, Row] = field(factory=dict[str, Row])
+    _changed: bool = False
+    head: Head = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.head = Head(self._binding)
 
     async def __aenter__(self) -> Self:
         await self.acquire()
@@ -138,8 +133,8 @@ class AsyncCheckpointSession:
                 found[row.id] = delivery_of(row)
         return found
 
-    async def pages(self, *states: str, due: float | None = None) -> AsyncIterator[list[Delivery]]:
-        """Yield all deliveries in some states, at most 500 at a time.
+    async def all(self, *states: str, due: float | None = None) -> AsyncIterator[Delivery]:
+        """Yield all deliveries in some states; under the lease, commit after each 500 of them.
 
         Args:
             states: The states.
@@ -149,8 +144,11 @@ class AsyncCheckpointSession:
         while rows := await runtime.call_store(
             self._store.select, self._key, states, due=due, after=after, limit=PAGE
         ):
-            yield [delivery_of(row) for row in rows]
+            for row in rows:
+                yield delivery_of(row)
             after = rows[-1].id
+            if self._lease is not None:
+                await self.flush()
 
     def put(self, stored: Delivery | None, new: Delivery) -> None:
         """Queue a delivery for the next commit; `stored` is the delivery it replaces, or None."""

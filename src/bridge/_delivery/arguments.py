@@ -10,12 +10,10 @@ from _client_kit._arguments import (
     check_function,
     check_instance,
     check_list,
-    check_parameters,
     check_seconds,
-    is_coroutine_function,
 )
 from _client_kit._errors import ConfigurationError
-from _client_kit._text import Text, joined
+from _client_kit._text import Text
 from bridge._errors import configuration_error, setting_error
 
 STORE_METHODS = ("acquire", "release", "head", "find", "select", "commit")
@@ -50,27 +48,15 @@ def check_mapper(mapper: object, *, in_tasks: bool) -> None:
     hint = Text(
         "hint_mapper", "A mapper takes a document and its files: def mapper(document, files)."
     )
-    if not callable(mapper) or isinstance(mapper, type):
-        wanted = Text("a_function", "a function")
-        raise argument_error("mapper", wanted, mapper, service="bridge", hint=hint)
-    if is_coroutine_function(mapper) and not in_tasks:
-        raise setting_error(
-            "mapper_is_coroutine",
-            "mapper is a coroutine function, which only AsyncConnection takes",
-        )
-    check_parameters(mapper, 2, "mapper", hint, service="bridge")
+    check_function(mapper, "mapper", 2, hint, service="bridge", coroutines=in_tasks)
 
 
 def check_listeners(listeners: object) -> tuple[Any, ...]:
     """Return the listeners as a tuple; refuse a function that is not in a list, and a class."""
     known = check_list(listeners, "listeners", "functions", service="bridge")
     for listener in known:
-        check_function(listener, "a listener", service="bridge")
-        if isinstance(listener, type):
-            hint = f"Write {listener.__name__}(...) to make one."
-            raise argument_error("a listener", "a function", listener, service="bridge", hint=hint)
         hint = "It is called with one event at a time."
-        check_parameters(listener, 1, "a listener", hint, service="bridge")
+        check_function(listener, "a listener", 1, hint, service="bridge")
     return tuple(known)
 
 
@@ -130,4 +116,4 @@ def check_document_id(given: object) -> str:
             "If it is the number of an invoice: banqup-zenvoices status --waiting and the report "
             "of an export show its id.",
         )
-        raise configuration_error(error.message, joined(" ", error.hint, number)) from None
+        raise configuration_error(error.message, number) from None

@@ -36,6 +36,9 @@ _CODE = re.compile(r"[A-Za-z0-9._-]{1,30}")
 _FIELDS = ("folder", "category", "id", "number", "date", "supplier", "customer", "file")
 
 
+_PARTY_LEFT_OUT = Text("party_left_out", "documents of this supplier or customer are not exported")
+
+
 def only(
     mapper: _Mapper[_Said],
     *,
@@ -67,20 +70,18 @@ def only(
 
     def mapped(document: Document, files: Sequence[SourceFile]) -> Any:
         if wanted_folders is not None and _folded(document.folder) not in wanted_folders:
-            folder = str(document.folder)
-            return Skip(Text("folder_left_out", "the folder {0} is not exported", folder))
+            return Skip(_left_out(document.folder))
         if wanted_categories is not None and _folded(document.category) not in wanted_categories:
-            category = str(document.category)
-            return Skip(Text("category_left_out", "the category {0} is not exported", category))
+            return Skip(_left_out(document.category))
         if wanted_parties is not None and not wanted_parties & _names(document, files):
-            reason = Text(
-                "party_left_out",
-                "neither supplier nor customer is one whose documents are exported",
-            )
-            return Skip(reason)
+            return Skip(_PARTY_LEFT_OUT)
         return mapper(document, files)
 
     return _around(mapper, mapped)
+
+
+def _left_out(kind: str | None) -> Text:
+    return Text("kind_left_out", "{0}: documents of this kind are not exported", str(kind))
 
 
 def journal(
@@ -139,10 +140,7 @@ def without(mapper: _Mapper[_Said], *, parties: Collection[str]) -> _Mapper[_Sai
 
     def mapped(document: Document, files: Sequence[SourceFile]) -> Any:
         if unwanted & _names(document, files):
-            reason = Text(
-                "party_excluded", "documents of this supplier or customer are not exported"
-            )
-            return Skip(reason)
+            return Skip(_PARTY_LEFT_OUT)
         return mapper(document, files)
 
     return _around(mapper, mapped)

@@ -16,11 +16,11 @@ from typing import Any, TypeVar
 
 from cattrs import Converter
 
-from _client_kit._arguments import check_function, check_parameters
+from _client_kit._arguments import check_function
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 from _client_kit._user_code import name_of, place_of
-from bridge._errors import store_error
+from bridge._errors import THE_CHECKPOINT, newer_version, store_error
 from bridge._stores.memory import ConnectionRows, RecordStore
 from bridge._stores.protocol import Lease
 
@@ -98,11 +98,9 @@ class HookCheckpoints(RecordStore):
         clock: Callable[[], float] = time.time,
     ) -> None:
         super().__init__(clock)
-        check_function(load, "load", service="bridge")
-        check_function(save, "save", service="bridge")
-        check_parameters(load, 0, "load", _HOOKS, service="bridge")
+        check_function(load, "load", 0, _HOOKS, service="bridge")
         given = 1 if single_worker else 2
-        check_parameters(save, given, "save", _HOOKS, service="bridge")
+        check_function(save, "save", given, _HOOKS, service="bridge")
         self._load: Callable[[], Any] = load
         self._save = save
         self._single_worker = single_worker
@@ -240,13 +238,7 @@ def _parse(text: str | None) -> dict[str, ConnectionRows]:
         saved = json.loads(text)
         version = saved["version"]
         if version > VERSION:
-            raise store_error(
-                "newer_value",
-                "the application's checkpoint value was written by a newer release (version {0}, "
-                "this one reads up to {1})",
-                *(str(version), str(VERSION)),
-                hint="Update this installation; the value was left as it is.",
-            )
+            raise newer_version(THE_CHECKPOINT, version)
         body = saved["connections"]
         known = _converter.structure(body, dict[str, ConnectionRows])
         # Compute the checksum from the parsed records. A jsonb column may change white space, the

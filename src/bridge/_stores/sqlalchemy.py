@@ -21,9 +21,10 @@ except ImportError as error:  # pragma: no cover - the test environment has the 
         "SQLAlchemyCheckpoints needs SQLAlchemy: pip install 'banqup-zenvoices[sql]'"
     ) from error
 
+from _client_kit._arguments import argument_error
 from _client_kit._errors import StoreError
 from _client_kit._text import Text
-from bridge._errors import setting_error, store_error
+from bridge._errors import THE_CHECKPOINT, newer_version, setting_error, store_error
 from bridge._stores.connection_record import ConnectionRecord
 from bridge._stores.sql import INSERT_CONNECTION, Execute, SQLStore, columns_of
 
@@ -107,10 +108,11 @@ class SQLAlchemyCheckpoints(SQLStore):
     def __init__(self, engine: sa.Engine) -> None:
         if not isinstance(engine, sa.Engine):  # pyright: ignore[reportUnnecessaryIsInstance]
             # Do not show the argument: a URL may contain a password.
-            raise setting_error(
-                "not_an_engine",
-                "SQLAlchemyCheckpoints takes a synchronous engine, not {0}",
-                type(engine).__name__,
+            raise argument_error(
+                "engine",
+                "a synchronous engine",
+                engine,
+                service="bridge",
                 hint="Make one with sqlalchemy.create_engine(url); AsyncConnection calls it in "
                 "threads.",
             )
@@ -168,13 +170,7 @@ class SQLAlchemyCheckpoints(SQLStore):
                     execute(_LOCK, columns_of(key, ConnectionRecord()))
                 version = execute(_VERSION, {"key": key}).scalar()
                 if version is not None and version != VERSION:
-                    raise store_error(
-                        "newer_tables",
-                        "the checkpoint tables were written by a newer release (version {0}, this "
-                        "one reads {1})",
-                        *(str(version), str(VERSION)),
-                        hint="Update this installation; the tables were left as they are.",
-                    )
+                    raise newer_version(THE_CHECKPOINT, version)
                 yield execute
 
     @contextlib.contextmanager

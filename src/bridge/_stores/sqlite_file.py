@@ -22,7 +22,7 @@ from typing import Any
 
 from _client_kit._errors import StoreError
 from _client_kit._text import Text
-from bridge._errors import not_replaced, store_error
+from bridge._errors import newer_version, not_replaced, store_error
 
 logger = logging.getLogger("bridge")
 
@@ -166,12 +166,7 @@ def _prepare(file: sqlite3.Connection, path: Path, size: int, *, shared: bool) -
         raise damaged(path, Text("why_other_file", "it is not a checkpoint file"))
     version = int(_pragma(file, "user_version"))
     if version > VERSION:
-        raise store_error(
-            "newer_file",
-            "{0} was written by a newer release (version {1}, this one reads to {2})",
-            *(str(path), str(version), str(VERSION)),
-            hint="Update this installation; the file was left as it is.",
-        )
+        raise newer_version(str(path), version)
     # In reverse order, a missing table is named before its indexes.
     for kind, name in sorted(set(file.execute(_SCHEMA)) ^ _OURS, reverse=True):
         # A trigger could delete rows at each commit; a view could show rows that do not exist.

@@ -26,13 +26,12 @@ from _contract_check.zenvoices import ZENVOICES
 from banqup_client import BanqupClient, Document
 from bridge._reports.contract_checks import ContractChecks, rows_of
 from bridge._reports.texts import Lang, language, say, translate
-from bridge._reports.verification import Verification
+from bridge._reports.verification import Check, Verification
 from bridge.testing._samples.sample import sample as sample_document
 from zenvoices_client import Attachment, Company, InboxUpload, ZenvoicesClient
 
 logger = logging.getLogger("bridge")
 
-FOLDERS = ("SALES", "PURCHASES")
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
 MAX_BYTES = 64 * 1024 * 1024
 NO_FILE = Text("no_document_to_see", "the space holds no document with a file to look at")
@@ -85,9 +84,7 @@ def look_deeper(
     error = verification.error
     failed = next((check for check in checks if check.outcome == "failed"), None)
     if error is None and failed is not None:
-        message = joined(": ", failed.name, failed.detail)
-        code = failed.code
-        error = ConfigurationError(message, service="bridge", hint=failed.remedy, code=code)
+        error = _error(failed, failed.code)
     return evolve(verification, checks=(*verification.checks, *checks), error=error)
 
 
@@ -104,10 +101,8 @@ def check_readable(banqup: BanqupClient, space_id: str, document: Document | Non
         return
     checks = ContractChecks(BANQUP, "en")
     _read_document(checks, banqup, space_id, document)
-    if check := checks.unreadable:
-        message = joined(": ", check.name, check.detail)
-        hint = check.remedy or None
-        raise ConfigurationError(message, service="bridge", code="unreadable", hint=hint)
+    if checks.unreadable is not None:
+        raise _error(checks.unreadable, "unreadable")
     for check in checks.made:
         if check.outcome != "ok":
             logger.warning(
@@ -115,6 +110,12 @@ def check_readable(banqup: BanqupClient, space_id: str, document: Document | Non
                 "verify(deep=True) before the first export, which tries it again.",
                 *(check.name, check.detail),
             )
+
+
+def _error(check: Check, code: str) -> ConfigurationError:
+    message = joined(": ", check.name, check.detail)
+    hint = check.remedy or None
+    return ConfigurationError(message, service="bridge", hint=hint, code=code)
 
 
 def _read_banqup(checks: ContractChecks, client: BanqupClient, space_id: str) -> None:
@@ -126,7 +127,7 @@ def _read_banqup(checks: ContractChecks, client: BanqupClient, space_id: str) ->
     with checks.calling("documents.list"):
         answers: list[Any] = []
         # An export lists each folder, and the documents that changed since a time.
-        for folder, since in ((FOLDERS[0], None), (FOLDERS[1], None), (FOLDERS[0], LONG_AGO)):
+        for folder, since in (("SALES", None), ("PURCHASES", None), ("SALES", LONG_AGO)):
             listing = client.documents.list(space_id, folder=folder, updated_since=since)
             page = next(listing.pages())
             documents += page.items

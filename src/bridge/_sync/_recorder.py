@@ -9,6 +9,8 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from attrs import define, field
+
 from _client_kit._errors import ServiceError, StoreError
 from _client_kit._operations import USER_CODE
 from _client_kit._user_code import cause_of, place_of
@@ -19,28 +21,30 @@ from bridge._reports import events
 from bridge._reports.builder import ReportBuilder
 from bridge._reports.delivery_rows import to_datetime
 from bridge._reports.report import ExportReport
-from bridge._sync._context import RunContext
+from bridge._sync._context import Context
+from bridge._sync._session import CheckpointSession
 
 logger = logging.getLogger("bridge")
 
 
+@define(eq=False)
 class RunRecorder:
     """Record deliveries for one run; a dry run changes nothing in the store.
 
     Only the coordinator of the run may use the recorder, never a worker.
     """
 
-    def __init__(self, context: RunContext) -> None:
-        self.builder = ReportBuilder()
-        self._context = context
-        self._session = context.session
-        self._started_at = to_datetime(context.clock())
-        self._pending: list[events.Event] = []
-        self._places: set[str] = set()
-        self._retryable = False
+    _context: Context
+    _session: CheckpointSession
+    builder: ReportBuilder = field(factory=ReportBuilder)
+    _started_at: datetime = field(init=False)
+    _pending: list[events.Event] = field(factory=list[events.Event])
+    _places: set[str] = field(factory=set[str])
+    _retryable: bool = False
 
     def begin(self) -> None:
         """Notify listeners that the run begins."""
+        self._started_at = to_datetime(self._context.clock())
         space_id, company_code = self._context.space_id, self._context.company_code
         self._tell(events.RunStarted(space_id, company_code, self._started_at))
 
@@ -52,7 +56,14 @@ class RunRecorder:
 
     def transition(self, delivery: Delivery, event: transitions.Event) -> Delivery:
         """Return the delivery after an event that happens now, by the connection's clock."""
-        return deliveries.transition(delivery, event, self._context.clock())
+        now, delivered = self._context.clock(), self._session.head.deliveries
+        return deliveries.transition(delivery, event, now, delivered)
+
+    def advance(self, stored: Delivery, event: transitions.Event) -> Delivery:
+        """Record what an event makes of a stored delivery, and return it."""
+        new = self.transition(stored, event)
+        self.record(stored, new)
+        return new
 
     def record(
         self,

@@ -16,7 +16,6 @@ from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._client import AsyncApiClient
 from _client_kit._contract import load_contract
 from _client_kit._retry import RetryPolicy
-from _client_kit._user_agent import user_agent_of
 from zenvoices_client._async._companies import AsyncCompanies
 from zenvoices_client._async._inbox import AsyncInbox
 from zenvoices_client._async._lists import AsyncRecords
@@ -80,7 +79,7 @@ class AsyncZenvoicesClient(AsyncApiClient):
             base_url=check_base_url(base_url, service="zenvoices").removesuffix("/public-api/v1"),
             timeout=timeout,
             deadline=deadline,
-            user_agent=user_agent_of(user_agent, service="zenvoices"),
+            user_agent=user_agent,
             retry=retry,
             transport=transport,
             http_client=http_client,

@@ -9,8 +9,8 @@ from _client_kit._async._paging import AsyncListing
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_object
 from _client_kit._models import decode
-from _client_kit._payload import object_in
 from _client_kit._redaction import sanitise
+from _client_kit._response import object_in
 from _client_kit._status import CONTRACT_HINT
 from _client_kit._text import Text, joined
 from zenvoices_client._asked import AskedRecord
@@ -112,7 +112,7 @@ class AsyncCompanies(AsyncPages[Company]):
             # The company with the exact code may be on a page that was not read.
             message = Text(
                 "companies_ended_early",
-                "companies.list: the list ended early, without a company of that code",
+                "companies.list: the list ended early, and the company may be in the rest",
             )
             raise ProtocolError(message, service="zenvoices", retryable=True)
         matches = list(exact.values() or loose.values())

@@ -15,8 +15,7 @@ from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
 from _client_kit._json import is_object
 from _client_kit._models import decode
-from _client_kit._paging import Page, fingerprint
-from _client_kit._payload import rows_in
+from _client_kit._response import Page, fingerprint, rows_in
 from zenvoices_client._asked import AskedPage
 from zenvoices_client._dialect import member
 

@@ -17,7 +17,6 @@ from _client_kit._contract import load_contract
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._client import ApiClient
-from _client_kit._user_agent import user_agent_of
 from zenvoices_client._credentials import UserLogin
 from zenvoices_client._dialect import dialect_of
 from zenvoices_client._models import Company, InboxDocument
@@ -81,7 +80,7 @@ class ZenvoicesClient(ApiClient):
             base_url=check_base_url(base_url, service="zenvoices").removesuffix("/public-api/v1"),
             timeout=timeout,
             deadline=deadline,
-            user_agent=user_agent_of(user_agent, service="zenvoices"),
+            user_agent=user_agent,
             retry=retry,
             transport=transport,
             http_client=http_client,

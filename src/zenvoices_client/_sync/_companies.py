@@ -9,8 +9,8 @@ from functools import partial
 from _client_kit._errors import ConfigurationError, ProtocolError
 from _client_kit._json import is_object
 from _client_kit._models import decode
-from _client_kit._payload import object_in
 from _client_kit._redaction import sanitise
+from _client_kit._response import object_in
 from _client_kit._status import CONTRACT_HINT
 from _client_kit._sync._paging import Listing
 from _client_kit._text import Text, joined
@@ -113,7 +113,7 @@ class Companies(Pages[Company]):
             # The company with the exact code may be on a page that was not read.
             message = Text(
                 "companies_ended_early",
-                "companies.list: the list ended early, without a company of that code",
+                "companies.list: the list ended early, and the company may be in the rest",
             )
             raise ProtocolError(message, service="zenvoices", retryable=True)
         matches = list(exact.values() or loose.values())

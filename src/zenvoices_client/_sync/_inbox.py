@@ -15,8 +15,7 @@ from _client_kit._errors import (
 from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._operations import USER_CODE
-from _client_kit._payload import unexpected
-from _client_kit._response import ApiResponse
+from _client_kit._response import ApiResponse, unexpected
 from _client_kit._text import Text
 from zenvoices_client._asked import AskedFind, AskedRecord, AskedUpload
 from zenvoices_client._models import InboxDocument, InboxUpload, Lookup

@@ -8,7 +8,7 @@ from typing import Any
 
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
-from _client_kit._payload import rows_in
+from _client_kit._response import rows_in
 from _client_kit._sync._client import CallGroup
 from zenvoices_client._webhooks import WebhookSubscription
 

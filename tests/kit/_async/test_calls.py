@@ -31,6 +31,7 @@ from _client_kit._errors import (
 from _client_kit._files import Base64, FileSource
 from _client_kit._retry import RetryPolicy
 from _client_kit._tokens import TokenCaches
+from _client_kit._version import __version__
 from support.kit_service import (
     ORIGIN,
     READ,
@@ -88,7 +89,7 @@ async def test_payload_and_headers() -> None:
     assert answer.request_id == "r-1"
     assert str(request.url) == f"{ORIGIN}/things/a1?from=2026-01-01&q=a%20b%26c"
     assert request.headers["authorization"] == f"Bearer {TOKEN}-1"
-    assert request.headers["user-agent"] == "test"
+    assert request.headers["user-agent"] == f"test banqup-zenvoices/{__version__}"
     assert request.headers["accept-encoding"] == "identity"
     assert body == b""
 
@@ -388,7 +389,7 @@ async def test_deadline_ends_the_wait_for_anothers_token() -> None:
     service, states = Service(), TokenCaches()
     calls = calls_to(service, states=states)
     async with states.at(ORIGIN).flight(runtime.SingleFlight).acquire(Deadline()):
-        with pytest.raises(UnavailableError, match="waiting for an access token") as caught:
+        with pytest.raises(UnavailableError, match="the deadline passed") as caught:
             await calls.call(WRITE, json={}, deadline=0.01)
     assert caught.value.applied is False
     assert service.token_requests == []

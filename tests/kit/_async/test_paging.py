@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 
 from _client_kit._async import _paging
 from _client_kit._async._paging import AsyncListing
-from _client_kit._paging import Page, fingerprint
+from _client_kit._response import Page, fingerprint
 
 SIZE = 3
 Answer = Callable[[int, int], Page[int]]

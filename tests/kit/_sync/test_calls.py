@@ -32,6 +32,7 @@ from _client_kit._retry import RetryPolicy
 from _client_kit._sync import _body
 from _client_kit._sync._calls import Calls
 from _client_kit._tokens import TokenCaches
+from _client_kit._version import __version__
 from support.kit_service import (
     ORIGIN,
     READ,
@@ -87,7 +88,7 @@ def test_payload_and_headers() -> None:
     assert answer.request_id == "r-1"
     assert str(request.url) == f"{ORIGIN}/things/a1?from=2026-01-01&q=a%20b%26c"
     assert request.headers["authorization"] == f"Bearer {TOKEN}-1"
-    assert request.headers["user-agent"] == "test"
+    assert request.headers["user-agent"] == f"test banqup-zenvoices/{__version__}"
     assert request.headers["accept-encoding"] == "identity"
     assert body == b""
 
@@ -387,7 +388,7 @@ def test_deadline_ends_the_wait_for_anothers_token() -> None:
     service, states = Service(), TokenCaches()
     calls = calls_to(service, states=states)
     with states.at(ORIGIN).flight(runtime.SingleFlight).acquire(Deadline()):
-        with pytest.raises(UnavailableError, match="waiting for an access token") as caught:
+        with pytest.raises(UnavailableError, match="the deadline passed") as caught:
             calls.call(WRITE, json={}, deadline=0.01)
     assert caught.value.applied is False
     assert service.token_requests == []

@@ -9,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from _client_kit._paging import Page, fingerprint
+from _client_kit._response import Page, fingerprint
 from _client_kit._sync import _paging
 from _client_kit._sync._paging import Listing
 
