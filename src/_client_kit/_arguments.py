@@ -61,7 +61,7 @@ def check_instance(
 
 
 def check_list(value: Any, name: str, members: str, *, service: str) -> list[Any]:
-    """Return the members of an iterable as a list; refuse a single member.
+    """Return the members of an iterable as a list; refuse one member without a list.
 
     Raises:
         ConfigurationError: The value is not iterable, or is a text, bytes, a mapping or a callable.

@@ -110,7 +110,7 @@ class FileSource:
                 if not isinstance(content, str):
                     raise
                 number = error.errno if isinstance(error, OSError) else errno.EINVAL
-            # The first error repeats the text, which may be a whole document by mistake.
+            # Do not raise the caught error: it repeats the text, which may be a whole document.
             raise OSError(number, f"{os.strerror(number or 0)} ({_AS_PATH})")
         file: object = content  # a caller without a type checker may pass anything
         if isinstance(file, io.TextIOBase) or not hasattr(file, "seek"):
@@ -142,7 +142,7 @@ class FileSource:
 
 
 def file_source(content: FileContent | FileSource) -> FileSource:
-    """Do the same as :meth:`FileSource.of`, as a function that mypy takes for a converter."""
+    """Do the same as :meth:`FileSource.of`, which mypy does not accept as an attrs converter."""
     return FileSource.of(content)
 
 

@@ -23,8 +23,8 @@ from _contract_check.openapi_schema import VendorFileError
 def run(program: str, expected: Expectations, arguments: Sequence[str] | None = None) -> int:
     """Run the command of a client, which is named by its package, and return its exit code.
 
-    The code is 1 if the file contradicts a fact that an export needs, and 2 if the file cannot be
-    used or describes none of the operations; otherwise 0.
+    The code is 1 if the file contradicts a fact that an export needs. It is 2 if the file or an
+    argument cannot be used, or the file describes none of the operations; otherwise 0.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {program}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")

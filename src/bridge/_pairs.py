@@ -18,7 +18,7 @@ from bridge._reports.texts import Lang, check_lang, say, translate
 from zenvoices_client import Company, ZenvoicesClient
 
 _LEGAL_FORM = re.compile(
-    "e?bvba|bv|nv|cvba|cv|vof|commv|gcv|i?vzw|"  # Belgium and the Netherlands
+    "e?bvba|bv|nv|cvba|cv|vof|commv|gcv|i?vzw|"  # Dutch; then French, then others
     "sa|srl|sprlu?|sc|scrl|scris|scs|snc|asbl|aisbl|gie|"
     "se|eesv|sarl|sasu?|eurl|sci|gmbh|ag|kg|ohg|ug|ltd|llp|plc|inc"
 )
@@ -64,7 +64,7 @@ class Pairs:
         Path("connections.toml").write_text(pairs.to_toml(environment="PRODUCTION_EU"), "utf-8")
 
     Attributes:
-        proposed: One space and one company each.
+        proposed: Pairs of one space and one company with the same name.
         ambiguous: Spaces and companies of the same name, if there is more than one space or
             company, or if one lacks its id or code.
         spaces: Spaces without a company of the same name.
@@ -161,7 +161,8 @@ def _name(of: Space | Company) -> str:
 
 
 def _quoted(text: str) -> str:
-    # TOML writes a basic string as JSON does, but allows no control character: plain() escapes it.
+    # A basic string of TOML is written like a string of JSON. But TOML forbids the character DEL,
+    # which json.dumps does not escape: plain() escapes all control characters.
     return json.dumps(plain(text), ensure_ascii=False)
 
 

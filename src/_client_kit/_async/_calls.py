@@ -195,11 +195,12 @@ class AsyncCalls:
             path: Values for the placeholders of the operation's path.
             query: Query parameters under our names; None is left out.
             json: JSON body under our names, with :class:`Base64` for files.
-            asked: Makes the argument of a user's function; called with the library's own call as
-                ``default=``.
+            asked: Function that makes the argument of a user's function from ``operations=``. It is
+                called with the library's own call as ``default=``.
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for all tries and pauses together; the client's own by default.
-            decoded: Whether an answer that is not JSON is an error; otherwise its payload is None.
+            decoded: Whether an answer that is not JSON is an error. If False, the payload of
+                such an answer is None.
             check: Function that is called before each request that changes something, and before
                 each piece of its body; it raises an exception to stop the call.
             max_bytes: Largest size of the request's body in bytes; None for no limit.
@@ -279,7 +280,7 @@ class AsyncCalls:
                     value, last = await self._make(call, request, limit)
                 except BaseException as error:  # noqa: BLE001 - passed to `run.failed`
                     value, last, problem = None, _answer_of(error), error
-                # A read after an upload neither confirms the upload nor puts it in doubt.
+                # Keep an upload's answer: a later read neither confirms nor disproves the upload.
                 if last is not None and step.safe == operation.safe:
                     answer = last
                 call = run.answered(value) if problem is None else run.failed(problem)
@@ -538,7 +539,7 @@ class AsyncCalls:
 
 
 def _answer_of(error: BaseException) -> ApiResponse | None:
-    """Return a response with an error's status and server's time; None if the error lacks one."""
+    """Return a response with an error's status and server time; None if one of them is missing."""
     if not isinstance(error, ServiceError) or error.status is None or error.answered_at is None:
         return None
     return ApiResponse(error.status, {"date": error.answered_at.isoformat()}, b"")

@@ -60,7 +60,7 @@ class _Server(ThreadingTCPServer):
     """A server for one port, with a thread for each connection."""
 
     request_queue_size = 128
-    allow_reuse_address = os.name != "nt"  # on Windows two servers could then use one port
+    allow_reuse_address = os.name != "nt"  # on Windows, True would let two servers use one port
 
     def __init__(self, service: FakeService, origin: str, port: int, storage_url: str = "") -> None:
         """Start to listen."""

@@ -50,7 +50,7 @@ class Call(FakeRequest):
     args: tuple[str, ...] = ()
     """The values of the placeholders in the route's path."""
     other_methods: list[str] = field(factory=list[str])
-    """The methods of the routes that match the path only."""
+    """The methods of the routes whose path matches the request, but whose method does not."""
     scripted: ScriptedFault = NO_FAULT
 
     @property
@@ -100,7 +100,7 @@ class FakeService:
         self._patterns = [(route, _pattern(route.path)) for route in routes]
         self.faults = Faults(route.operation for route in routes)
 
-    # Subclasses define these.
+    # Subclasses define the next two methods.
 
     def _routes(self) -> Sequence[Route]:
         raise NotImplementedError
@@ -142,7 +142,7 @@ class FakeService:
         )
 
     def note(self, call: Call, status: int | None = None) -> None:
-        """Count and log a request; without a status, it ended before its body was read."""
+        """Count and log a request; ``status`` is None if the client gets no answer."""
         call.status, call.body = status, b""
         with self._lock:
             self.counts[call.operation] += 1

@@ -66,7 +66,7 @@ class Reply:
     delivery: Delivery = WHOLE
 
     def headers_and(self, more: Mapping[str, str]) -> dict[str, str]:
-        """Return the headers, and those given that the answer does not have already."""
+        """Return the answer's headers, and those of ``more`` that the answer does not have."""
         have = {name.lower() for name in self.headers}
         added = {name: value for name, value in more.items() if name.lower() not in have}
         return {**self.headers, **added}

@@ -134,7 +134,8 @@ class Files(CallGroup):
     ) -> FileDetails:
         """Create a file and send its content to the signed URL.
 
-        The call is published; the HTTP method PUT is assumed.
+        The call that creates the file is published. It is assumed that the content is sent with the
+        HTTP method PUT.
 
         Args:
             space_id: Id of the space.

@@ -66,7 +66,7 @@ def blame_of(error: ServiceError) -> Blame:
     if error.operation in _TOKEN or isinstance(error, StoreError):
         return Blame.RUN
     if isinstance(error, UnreachableError):
-        # Files are stored on another host than the API, so other documents may succeed.
+        # Files come from another host than the API, so other calls may succeed.
         return Blame.OPEN if error.operation == DOWNLOAD else Blame.RUN
     if isinstance(error, (RejectedError, NotFoundError, ConfigurationError)):
         # Without a status, this library itself refused the document. A refusal with the service's

@@ -46,8 +46,8 @@ class Head:
         restored_at: The server's time of the last run with ``look_first=True``. Documents older
             than that are looked up before they are sent, in later runs too. :data:`NOT_KNOWN`
             until Banqup has told the time.
-        lookups_lag: Whether the latest run that tested it did not find its first delivery when it
-            was looked up at once.
+        lookups_lag: Whether a look-up right after a delivery did not find it, in the latest run
+            that made such a look-up.
         deliveries: How many uploads of this connection were accepted, or found by a look-up right
             after them. Those that a later look-up found do not count. Never decreases.
         wire: A digest of the contract with which Banqup's client last listed the whole space.
@@ -110,7 +110,8 @@ def _text(members: Mapping[str, Any]) -> str:
         name: value.to_json() if isinstance(value, Text) else value
         for name, value in members.items()
     }
-    # json.dumps writes ASCII: a store may refuse a NUL or a lone surrogate in a service's text.
+    # json.dumps escapes NUL and lone surrogates, which may be in a service's text: a store may
+    # refuse them.
     return json.dumps(
         {"v": VERSION, **plain}, separators=(",", ":"), allow_nan=False, default=_plain
     )
@@ -122,7 +123,7 @@ def _plain(value: WaitReason | datetime) -> str:
 
 def _finite(digits: str) -> float:
     number = float(digits)
-    if not math.isfinite(number):  # NaN, or 1e999: json.dumps refuses to write it
+    if not math.isfinite(number):  # json.dumps would refuse to write NaN, or 1e999
         raise ValueError
     return number
 
@@ -164,7 +165,8 @@ def _string(value: Any) -> str:
 
 
 def _number(value: Any) -> Any:
-    # JSON's integers have no limit, but a float has. NaN is not less than any number.
+    # JSON's integers have no limit, but a float has one. NaN is refused too: every comparison
+    # with it is False.
     if type(value) in (int, float) and abs(value) <= sys.float_info.max:
         return value
     raise TypeError

@@ -19,7 +19,8 @@ class ReportBuilder:
     """The counts and lines of one run."""
 
     seen: dict[str, str] = field(factory=dict)
-    """The state of each document that this run listed, or read by itself, by canonical id."""
+    """The state of each document that this run listed, or read because it was due. The keys are
+    canonical ids."""
     rows: dict[str, DeliveryRow] = field(factory=dict)
     unknown: Counter[str] = field(factory=Counter)
     notes: dict[str, None] = field(factory=dict)

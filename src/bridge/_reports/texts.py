@@ -185,7 +185,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "operation": ("{0} answers as assumed",
         "{0} répond comme prévu",
         "{0} antwoordt zoals verwacht"),
-    # Titles of values
+    # Titles of results, such as reports
     "ready": ("Ready to export: {0} check passed|Ready to export: {0} checks passed",
         "Prêt à exporter : {0} vérification réussie|Prêt à exporter : {0} vérifications réussies",
         "Klaar om te exporteren: {0} controle geslaagd|Klaar om te exporteren: {0} controles geslaagd"),
@@ -355,8 +355,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "sandbox reopened": ("the period of {0} is open again; to send this document with the next run: banqup-zenvoices resend {1} (in Python: connection.resend(['{1}']))",
         "la période de la facture {0} est rouverte ; pour envoyer ce document au prochain export : banqup-zenvoices resend {1} (en Python : connection.resend(['{1}']))",
         "de periode van factuur {0} is weer open; om dit document bij de volgende export te verzenden: banqup-zenvoices resend {1} (in Python: connection.resend(['{1}']))"),
-    # The progress bar
-    # Parts of lines
+    # Parts of a line in a report
     "next try": ("next try {0}", "prochaine tentative à partir du {0}", "volgende poging vanaf {0}"),
     "attempts": ("{0} failed attempt|{0} failed attempts",
         "{0} tentative infructueuse|{0} tentatives infructueuses",

@@ -40,7 +40,7 @@ _SINGLE = Text("hint_single_worker", "Without compare-and-set, use single_worker
 
 _ATTEMPTS = 100
 """How often a change is tried until save() returns True. Each False means that another worker has
-committed. So this many in a row probably mean that save() never returns True."""
+committed. If save() returns False so often in a row, it probably never returns True."""
 
 _converter = Converter(detailed_validation=False)
 # A time in whole numbers has the same text before and after it is saved.

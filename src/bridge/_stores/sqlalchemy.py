@@ -65,8 +65,8 @@ _delivery = sa.Table(
 
 _CLOCKS = {
     # now() is the time at which the transaction began, so use clock_timestamp(). The second column
-    # switches synchronous_commit on. Without it, a crash of the server could lose a commit after
-    # its upload was made.
+    # switches synchronous_commit on. Without that, a crash of the server could lose a commit, and
+    # documents that were sent would be sent again.
     "postgresql": """SELECT CAST(extract(epoch FROM clock_timestamp()) AS float8),
         CASE WHEN current_setting('synchronous_commit') = 'off'
         THEN set_config('synchronous_commit', 'on', true) END""",
@@ -135,7 +135,7 @@ class SQLAlchemyCheckpoints(SQLStore):
             )
         self._dialect = dialect
         self._engine = engine
-        # Without this, two threads that share one connection would share a transaction.
+        # Without this lock, two threads that share one connection would share a transaction.
         self._turn = threading.Lock() if one_connection else contextlib.nullcontext()
 
     def create_tables(self) -> None:

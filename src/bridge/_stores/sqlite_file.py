@@ -76,7 +76,7 @@ _SHARED = (
     *("9p", "afs", "ceph", "cifs", "drvfs", "fakeowner", "fuse.", "lustre", "nfs", "prl_fs"),
     *("smb", "vboxsf", "virtiofs"),
 )
-"""How the types of shared file systems begin on Linux; other machines may open files there."""
+"""The beginnings of the names of file systems on Linux whose files other machines may open."""
 
 _DISK_FULL = Text("hint_disk_full", "Its disk is full: free some space.")
 
@@ -233,7 +233,7 @@ def error_of(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StoreErro
 
 
 def _others_may_write(seen: os.stat_result) -> bool:
-    """Return True if users other than root and this process's may write to the file or folder."""
+    """Return True if others than root and this process's user may write to the file or folder."""
     if os.name != "posix":  # pragma: no cover - Windows has neither owners nor modes
         return False
     ours = (0, os.geteuid())

@@ -127,9 +127,9 @@ class RunRecorder:
     def end(self) -> ExportReport:
         """Save the run's summary, notify listeners, and return the report."""
         if self._session.head.last_run is None and not self.builder.counts["exported"]:
-            # A script with a store in memory that calls activate() in each process never sends
-            # anything, and gets no error. So repeat the store's notes: they say that it is in
-            # memory.
+            # A script may call activate() in each process, with a store in memory. It never sends
+            # anything, and gets no error. The notes say that the store is in memory, so the report
+            # repeats them.
             for note in self._session.notes:
                 self.builder.note(note)
         report = self.report()
@@ -150,7 +150,7 @@ class RunRecorder:
         """End a run that failed, and attach the report to the failure."""
         self.builder.stopped, self.builder.ok = failure.message, False
         self._retryable = failure.retryable
-        if not self.builder.counts["raised"]:  # otherwise the failure was counted with its document
+        if not self.builder.counts["raised"]:  # otherwise this failure may be counted already
             self.report_function(failure)
         with suppress(StoreError):
             failure.report = self.end()

@@ -30,8 +30,8 @@ def request_all(
 ) -> tuple[Request, ...]:
     """Mark documents to be sent by the next run.
 
-    A document is refused if its upload may have arrived, or if it is not in the space. The result
-    of an accepted document says why it would not be sent without this request, if that is so.
+    A document is refused if its upload may have arrived, or if Banqup does not show it in the
+    space. If an accepted document would not be sent without this request, its result says why.
 
     Raises:
         ServiceError: Banqup cannot be asked about any document now. Documents that were accepted
@@ -72,7 +72,7 @@ def request_all(
 
 
 def _find(context: Context, document_id: str) -> Document | str:
-    """Read a document without a delivery from Banqup; return it, or why it cannot be sent."""
+    """Read from Banqup a document that has no delivery; return it, or why it cannot be sent."""
     unknown = Text(
         "unknown_document",
         "unknown to this connection, and Banqup has no document of this id in this space. An id is "

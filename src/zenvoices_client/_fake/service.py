@@ -146,7 +146,8 @@ class FakeZenvoices(Fake):
         user: The one user, with what makes its login fail.
         login_failure_status: Status of a failed login: 500, 400 or 401 with an envelope, or 200
             with an ``accessToken`` of null and an ``errorMessage``.
-        envelope: Whether answers other than those of the login have the ABP envelope.
+        envelope: Whether successful answers have the ABP envelope. JSON errors and answers to a
+            login always have it.
         max_body: Largest size of an upload's JSON in bytes; a larger one is answered with 413.
         keep_content: Whether the inbox keeps the content of attachments.
         lookup: How ``inbox/details`` treats an external id. ``"works"``: it finds the document.
