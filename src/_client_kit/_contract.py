@@ -193,7 +193,7 @@ class Contract:
                 a ``rename``, which is not applied to a function's calls.
         """
         operations = dict(self.operations)
-        given = {} if functions is None else functions
+        given: Mapping[str, Any] = {} if functions is None else functions
         for name, function in self._object(given, "operations").items():
             known = [*(key for key in self.operations if key not in TOKEN_CALLS), *also]
             self._check_key(name, known, "operations")
