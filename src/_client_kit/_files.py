@@ -1,4 +1,4 @@
-"""Sources of file content, and JSON bodies that contain files in base64."""
+"""Sources of file content, JSON bodies that contain files in base64, and files to write."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import errno
 import io
 import os
 import secrets
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -190,3 +192,23 @@ def json_parts(value: object) -> list[BodyPart]:
     for file, text in zip(files, texts[1:], strict=True):
         parts += [file, text]
     return parts
+
+
+@contextmanager
+def atomic_file(path: str | os.PathLike[str]) -> Generator[BinaryIO]:
+    """Open a file under a temporary name; it gets its final name when the block has ended.
+
+    If the block raises an exception, the file is deleted.
+    """
+    final = Path(path).absolute()
+    if final.exists() and not final.is_file():
+        # Without this, a device such as /dev/null would be replaced by an ordinary file.
+        raise FileExistsError(errno.EEXIST, "not an ordinary file", str(final))
+    number, name = tempfile.mkstemp(prefix=f".{final.name[:60]}.", dir=final.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(number, "w+b") as file:
+            yield file
+        temporary.replace(final)
+    finally:
+        temporary.unlink(missing_ok=True)

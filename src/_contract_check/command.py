@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import re
 import sys
@@ -54,6 +55,10 @@ def run(program: str, expected: Expectations, arguments: Sequence[str] | None = 
         help="print a patch for what differs in letters or path prefix only, nothing else",
     )
     options = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        # A console of Windows may not have every letter of the file.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     if re.match(r"\w{2,}:/", str(options.against)):
         sys.stderr.write(f"{program}: --against takes a file: save what the address shows first\n")
         return 2

@@ -69,11 +69,10 @@ def server_text(answer: ApiResponse) -> Text | None:
         text = body if isinstance(body, str) else ""
         if answer.content_type == "text/plain":
             text = answer.body.decode("utf-8", "replace")
-        if answer.is_web_page:
-            text = ""
-        if answer.body and not answer.words(text):
+        words = answer.words(text)
+        if answer.body and not words:
             return Text("it_sent", "it sent {0}", answer.describe())
-        return quoted(answer.words(text))
+        return quoted(words)
     fault = body.get("fault")
     if is_object(fault):
         body = {**fault, "title": fault.get("faultstring") or fault.get("message")}
@@ -191,30 +190,26 @@ def _life(body: dict[str, Any], token: str, answer: ApiResponse) -> float:
     """
     now = answer.date or datetime.now(UTC)
     claims = _claims(token)
-    expires, issued = _number(claims.get("exp")), _number(claims.get("iat"))
-    from_claims = None
-    if expires is not None:
-        from_claims = expires - (now.timestamp() if issued is None else issued)
-    for life in (
+    issued = _number(claims.get("iat")) or now.timestamp()
+    lives = (
         _seconds_until(body.get("expires_at"), now),
         _number(body.get("expires_in")),
-        from_claims,
-    ):
-        if life is not None and life > 0:
-            return min(life, MAX_LIFE)
-    return TOKEN_LIFE
+        _number(claims.get("exp")) - issued,
+    )
+    return min(next((life for life in lives if life > 0), TOKEN_LIFE), MAX_LIFE)
 
 
-def _seconds_until(value: Any, now: datetime) -> float | None:
+def _seconds_until(value: Any, now: datetime) -> float:
     try:
-        return (parse_time(value) - now).total_seconds() if isinstance(value, str) else None
+        return (parse_time(value) - now).total_seconds() if isinstance(value, str) else 0.0
     except ValueError:
-        return None
+        return 0.0
 
 
-def _number(value: Any) -> float | None:
+def _number(value: Any) -> float:
+    """Return a number or its text as a float; 0 for any other value."""
     digits = str(value) if type(value) in (int, str, Decimal) else ""
-    return float(digits) if re.fullmatch(r"\d{1,15}(\.\d+)?", digits, re.ASCII) else None
+    return float(digits) if re.fullmatch(r"\d{1,15}(\.\d+)?", digits, re.ASCII) else 0.0
 
 
 def _claims(token: str) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Self
 
-from attrs import field, fields, frozen
+from attrs import asdict, field, frozen
 
 from _client_kit._json import is_list
 from _client_kit._models import Model, decode
@@ -273,11 +273,7 @@ class FileDetails(Model):
 
     def __reduce__(self) -> tuple[Callable[[], FileDetails], tuple[()]]:
         """Pickle and copy the details without the signed URLs, which are credentials."""
-        kept = {
-            attribute.name: getattr(self, attribute.name)
-            for attribute in fields(type(self))
-            if attribute.name not in ("_upload_url", "_download_url")
-        }
+        kept = asdict(self, recurse=False, filter=lambda field, _: field.name[0] != "_")
         return partial(type(self), **kept), ()
 
 

@@ -21,7 +21,7 @@ from _client_kit._request import TargetError
 from _client_kit._retry import parse_retry_after
 from _client_kit._secret import Secret
 from _client_kit._signals import raised_by_signal_handler
-from _client_kit._status import meaning_of
+from _client_kit._status import CONTRACT_HINT, meaning_of
 from _client_kit._text import Text
 from banqup_client._errors import UrlExpiredError
 
@@ -92,16 +92,19 @@ class StorageHosts:
                 raise ConfigurationError(message, service="banqup")
             self._hosts.add(name.lower())
 
-    def check(self, url: Secret, *, redirect: bool = False) -> SignedUrl:
+    def check(self, url: Secret | None, *, redirect: bool = False) -> SignedUrl:
         """Return a URL from an answer as a URL that can be requested, if its host is allowed.
 
         Args:
-            url: A signed URL, or a path of the API.
+            url: A signed URL, or a path of the API; None if the answer names none.
             redirect: Whether the URL is that of a redirect, which must not be a path of the API.
 
         Raises:
-            ProtocolError: The URL names another host, or is not a valid signed URL.
+            ProtocolError: The URL is missing, names another host, or is not a valid signed URL.
         """
+        if url is None:
+            message = Text("no_url", "the details of a file name no signed URL for its content")
+            raise ProtocolError(message, service="banqup", hint=CONTRACT_HINT)
         if not redirect and API_PATH.fullmatch(url.reveal()):
             origin = origin_of(self._base_url)
             return SignedUrl(Secret(self._base_url + url.reveal()), f"{origin}/***", of_api=True)
@@ -163,7 +166,7 @@ class Target:
                 "files.download: the file is larger than {0} bytes",
                 self.max_bytes,
             )
-            hint = Text("hint_max_bytes", "Raise max_bytes= if that is expected.")
+            hint = "Raise max_bytes= if that is expected."
             raise RejectedError(
                 message, service="banqup", hint=hint, code="too_large", operation="files.download"
             )

@@ -254,9 +254,9 @@ class _Requests:
     def to_text(self) -> str:
         lines: list[str] = []
         for request in self.made:
-            code = "sent all the same" if request.reason else "sent by the next export"
-            text = tell(code if request.accepted else "not accepted", request.reason)
-            lines.append(f"{request.document_id}  {text}")
+            code = "sent by the next export" if request.accepted else "not accepted"
+            text = joined("; ", say(code), request.reason)
+            lines.append(f"{request.document_id}  {translate(text, language())}")
         return "\n".join(lines)
 
     def to_dict(self) -> list[dict[str, Any]]:
@@ -566,8 +566,7 @@ def _pairs(options: Options) -> int:
     if options.json:
         print(json.dumps(pairs.to_dict()))
     else:
-        print(tell("pairs", len(pairs.proposed)))
-        print(tell("written", str(path)))
+        print(tell("pairs", len(pairs.proposed), str(path)))
     return OK
 
 

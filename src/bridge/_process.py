@@ -110,23 +110,17 @@ def store_of(settings: ConnectionSettings) -> tuple[CheckpointStore, Callable[[]
     from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 
     name = str(settings.checkpoint_url_variable)
-    if not os.environ.get(name):
-        raise setting_error(
-            "variable_not_set",
-            "the environment variable {0!r} is not set",
-            name[:80],
-            hint="checkpoint_url_variable names it; it holds SQLAlchemy's URL of the database.",
-        )
     from sqlalchemy import create_engine, exc
 
     try:
-        engine = create_engine(os.environ[name])
+        engine = create_engine(os.environ.get(name, ""))
     except (exc.ArgumentError, ValueError):
         raise setting_error(
             "no_database_url",
             "the environment variable {0!r} holds no database URL",
             name[:80],
-            hint="Write it as postgresql+psycopg://user:password@host/database.",
+            hint="checkpoint_url_variable names it. Set it, in the form "
+            "postgresql+psycopg://user:password@host/database.",
         ) from None
     except ImportError as error:
         raise setting_error(

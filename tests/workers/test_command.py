@@ -684,9 +684,9 @@ def test_resend_of_an_invoice_number_says_where_ids_are(
 @pytest.mark.parametrize(
     ("lang", "told"),
     [
-        ("en", "sent all the same by the next export: not approved yet (status DRAFT)"),
-        ("fr", "sera envoyé par le prochain export ; à noter : pas encore approuvé"),
-        ("nl", "wordt verzonden bij de volgende export; let op: nog niet goedgekeurd"),
+        ("en", "sent by the next export; not approved yet (status DRAFT)"),
+        ("fr", "sera envoyé par le prochain export ; pas encore approuvé"),
+        ("nl", "wordt verzonden bij de volgende export; nog niet goedgekeurd"),
     ],
 )
 def test_resend_says_what_is_not_approved(

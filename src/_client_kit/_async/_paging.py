@@ -22,7 +22,8 @@ class AsyncListing(Generic[T]):
     Attributes:
         complete: Whether the last iteration reached the list's end. False while the iteration
             runs, after it was left early, after an empty page before the total that the service
-            names, and after a repeated page unless this total was reached.
+            names, and after a repeated page unless this total was reached, or the page shows that
+            the list has ended.
     """
 
     def __init__(self, fetch: Callable[[Any], Awaitable[Page[T]]], first: Any) -> None:
@@ -68,7 +69,8 @@ class AsyncListing(Generic[T]):
                 return
             if page.fingerprint in fingerprints:
                 # Subtract the repeated page's entries from the count.
-                self.complete = page.total is not None and seen - entries >= page.total
+                all_seen = page.total is not None and seen - entries >= page.total
+                self.complete = all_seen or page.repeat_is_end
                 return
             fingerprints.add(page.fingerprint)
             yield page

@@ -238,10 +238,7 @@ class Calls:
             ConfigurationError: The call is not valid.
             ServiceError: The call failed; the subclass gives the kind of failure.
         """
-        kind: type[object] = type(call)
-        if kind is not Call:
-            message = f"request() takes a Call, not {kind.__name__}"
-            raise ConfigurationError(message, service=self.service)
+        check_instance(call, Call, "the argument of request()", service=self.service)
         limit = self.limit(deadline, timeout)
         return self._make(call, self._step(call, _BY_HAND), limit)[0]
 
@@ -270,7 +267,6 @@ class Calls:
             call = run.start()
             while call is not None:
                 problem: BaseException | None = None
-                value: Any = None
                 last: ApiResponse | None = None
                 try:
                     request = self._step(call, operation, max_bytes)
@@ -283,8 +279,7 @@ class Calls:
                 try:
                     value, last = self._make(call, request, limit)
                 except BaseException as error:  # noqa: BLE001 - passed to `run.failed`
-                    problem = error
-                    last = _answer_of(error)
+                    value, last, problem = None, _answer_of(error), error
                 # A read after an upload neither confirms the upload nor puts it in doubt.
                 if last is not None and step.safe == operation.safe:
                     answer = last
@@ -314,6 +309,8 @@ class Calls:
                 parts = json_parts(call.json)
             return self._prepare(step, url, parts, max_bytes, call.headers)
         except (TypeError, ValueError, AttributeError, OSError) as error:
+            if raised_by_signal_handler(error):
+                raise
             raise ConfigurationError(f"Call: {error}", service=self.service) from None
 
     def _make(

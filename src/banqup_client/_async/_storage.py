@@ -60,7 +60,7 @@ class AsyncStorage:
         for transport in (self._transports.opened() or {}).values():
             await transport.aclose()
 
-    async def download(self, url: Secret, target: Target, limit: Deadline) -> None:
+    async def download(self, url: Secret | None, target: Target, limit: Deadline) -> None:
         """Write the content behind a signed URL to a file.
 
         A URL that begins with one ``/`` is a path of the API; its request has the token.
@@ -105,7 +105,7 @@ class AsyncStorage:
             await response.aclose()
 
     async def upload(
-        self, url: Secret, source: FileSource, *, content_type: str, limit: Deadline
+        self, url: Secret | None, source: FileSource, *, content_type: str, limit: Deadline
     ) -> None:
         """Send a file's content to a signed URL, with exactly this media type.
 

@@ -61,7 +61,7 @@ class Storage:
         for transport in (self._transports.opened() or {}).values():
             transport.close()
 
-    def download(self, url: Secret, target: Target, limit: Deadline) -> None:
+    def download(self, url: Secret | None, target: Target, limit: Deadline) -> None:
         """Write the content behind a signed URL to a file.
 
         A URL that begins with one ``/`` is a path of the API; its request has the token.
@@ -106,7 +106,7 @@ class Storage:
             response.close()
 
     def upload(
-        self, url: Secret, source: FileSource, *, content_type: str, limit: Deadline
+        self, url: Secret | None, source: FileSource, *, content_type: str, limit: Deadline
     ) -> None:
         """Send a file's content to a signed URL, with exactly this media type.
 

@@ -18,7 +18,8 @@ from zenvoices_client import Lookup
 MARGIN = 60.0
 """Seconds added to the deadline of an upload whose end is not known. Until both have passed since
 the intent, a "not found" is ignored: another worker may still be uploading."""
-CONTROL_PAGES = 4
+MOST_SHOWN = 1_000
+"""The most documents of an inbox among which one is sought that can test look-ups."""
 _CANNOT_TELL = transitions.Undecidable(
     Text("cannot_tell", "Zenvoices' answer does not tell whether it arrived")
 )
@@ -75,11 +76,13 @@ class AsyncRecovery:
         if found.outcome == "cannot tell":
             return _CANNOT_TELL
         company_id = delivery.company_id or self._context.checks.company_id
-        if self._session.head.lookups_lag or await self._control(company_id) == "fails":
+        lags = self._session.head.lookups_lag
+        control = "fails" if lags else await self._control(company_id)
+        if control == "fails":
             return _LOOK_UPS_FAIL
         if found.answered_at is None:
             return None
-        if await self._control(company_id) != "works":
+        if control != "works":
             # Look the document up again later. Another document that is delivered by then can serve
             # as the control.
             return transitions.NoControl(found.answered_at)
@@ -199,16 +202,14 @@ class AsyncRecovery:
         # None of the stored controls is under this company number, so use any document that has an
         # external id.
         listing = self._context.zenvoices.inbox.list(company_id=company_id)
-        pages = shown = 0
+        shown = 0
         try:
-            async for page in listing.pages():
-                shown += len(page.items)
-                for document in page.items:
-                    if document.external_id and document.company_id == company_id:
-                        works = await self._finds(document.external_id, company_id)
-                        return "works" if works else "fails"
-                pages += 1
-                if pages == CONTROL_PAGES:
+            async for document in listing:
+                if document.external_id and document.company_id == company_id:
+                    works = await self._finds(document.external_id, company_id)
+                    return "works" if works else "fails"
+                shown += 1
+                if shown == MOST_SHOWN:
                     break
         except NO_LIST:
             return "unknown"

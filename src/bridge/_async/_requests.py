@@ -12,7 +12,7 @@ from bridge._async._context import AsyncContext
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
-from bridge._delivery.delivery import Delivery
+from bridge._delivery.arguments import NUMBER_HINT
 from bridge._delivery.faults import Blame, blame_of
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._errors import setting_error
@@ -49,9 +49,13 @@ async def request_all(
                 reason = found if isinstance(found, str) else ""
                 held = "" if verdict is None else verdict.reason
             else:
-                reason = _why_not(delivery)
-                held = delivery.reason if delivery.waits_for_rule else ""
-                if delivery.state in ("delivered", "confirmed"):
+                reason, held = "", delivery.reason if delivery.waits_for_rule else ""
+                if delivery.state == "sending":
+                    reason = Text("may_be_on_its_way", "may be on its way; the next run finds out")
+                elif delivery.state == "uncertain":
+                    template = "nobody knows whether it arrived; settle() says so first"
+                    reason = Text("settle_first", template)
+                elif delivery.state in ("delivered", "confirmed"):
                     held = Text("there_twice", "Zenvoices has it already, and will have it twice")
             if not reason:
                 wish = deliveries.transition(delivery, transitions.Requested(), context.clock())
@@ -89,14 +93,6 @@ async def _find(context: AsyncContext, document_id: str) -> Document | str:
     return unknown if of_another_space(document.space_id, context.space_id) else document
 
 
-def _why_not(delivery: Delivery) -> str:
-    if delivery.state == "sending":
-        return Text("may_be_on_its_way", "may be on its way; the next run finds out")
-    if delivery.state == "uncertain":
-        return Text("settle_first", "nobody knows whether it arrived; settle() says so first")
-    return ""
-
-
 async def settle_one(
     context: AsyncContext, session: AsyncCheckpointSession, document_id: str, delivered: bool
 ) -> DeliveryRow:
@@ -111,20 +107,15 @@ async def settle_one(
             "settle_unknown",
             "the document {0!r} is unknown to this connection",
             document_id,
-            hint="Reports and status --waiting show a document's id in Banqup; Zenvoices' number "
-            "is another.",
+            hint=NUMBER_HINT,
         )
-    if stored.state not in ("uncertain", "failed") and not stored.needs_naming:
+    if not stored.needs_person:
         raise setting_error(
             "settle_state",
             "the document {0!r} is {1}, not uncertain, failed or refused",
             *(document_id, say(stored.state)),
-            hint=Text(
-                "hint_settle_state",
-                "It needs no decision. To send it all the same, run banqup-zenvoices resend {0} "
-                "(in Python: resend([{0!r}])).",
-                document_id,
-            ),
+            hint="It needs no decision. To send it all the same, run banqup-zenvoices resend {0} "
+            "(in Python: resend([{0!r}])).",
         )
     decided = transitions.DecidedByPerson(delivered)
     new = deliveries.transition(stored, decided, context.clock())

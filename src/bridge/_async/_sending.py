@@ -217,7 +217,14 @@ class AsyncSending:
 
     async def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
         """Commit the intents; return the documents to upload, or no document if that failed."""
-        sending = [self._intend(item) for item in prepared]
+        sending: list[Prepared] = []
+        for item in prepared:
+            document, delivery = item.candidate.document, item.candidate.delivery
+            label = label_of(document, item.upload.subject)
+            event = transitions.Intended(item.external_id, self._checks.company_id, label)
+            intended = self._recorder.transition(delivery, event)
+            self._session.put(item.candidate.stored, intended)
+            sending.append(evolve(item, candidate=Candidate(document, intended, intended)))
         try:
             await self._recorder.flush()
             if sending and self._session.remaining() <= self._context.zenvoices.deadline:
@@ -233,17 +240,6 @@ class AsyncSending:
             return []
         return sending
 
-    def _intend(self, prepared: Prepared) -> Prepared:
-        candidate = prepared.candidate
-        event = transitions.Intended(
-            prepared.external_id,
-            self._checks.company_id,
-            label=label_of(candidate.document, prepared.upload.subject),
-        )
-        delivery = self._recorder.transition(candidate.delivery, event)
-        self._session.put(candidate.stored, delivery)
-        return evolve(prepared, candidate=Candidate(candidate.document, delivery, stored=delivery))
-
     # Results of workers
 
     async def unread(self, delivery: Delivery, error: ServiceError) -> None:
@@ -253,7 +249,15 @@ class AsyncSending:
             ServiceError: Other documents cannot be read either.
         """
         candidate = Candidate(Document(), delivery, delivery)
-        await self.take(Outcome(candidate, None, error, faults.DOCUMENT))
+        outcome = Outcome(candidate, None, error, faults.DOCUMENT)
+        if not delivery.waits_for_rule:
+            await self.take(outcome)
+        else:  # it was not to be sent, so do not charge it
+            self._recorder.report_function(error)
+            if isinstance(await self._judge(outcome), transitions.Held):
+                self._hold(outcome, delivery, error)
+            if self.fault is None:
+                self._recorder.advance(delivery, transitions.Unread())
         if self.fault is not None:
             raise self.fault
 
@@ -271,16 +275,16 @@ class AsyncSending:
             event = await self._judge(outcome)
         self.without_file = self.without_file or isinstance(error, FileNotReadyError)
         self._recorder.report_function(error)
-        if candidate.delivery.waits_for_rule:
-            self._postpone(outcome, event)
-            return
         uploaded = candidate.delivery.state == "sending"
         delivery = self._recorder.transition(candidate.delivery, event)
         self._recorder.record(candidate.stored, delivery, outcome.sent)
         if isinstance(event, transitions.Arrived):
             self._arrived(delivery, uploaded=uploaded)
         elif isinstance(event, transitions.InDoubt):
-            self._doubt(delivery, error)
+            self.doubts.append(delivery)
+            self._doubts_in_a_row += 1
+            if self._doubts_in_a_row >= DOUBTS_IN_A_ROW:
+                self._stop_in_doubt(error)
         elif isinstance(event, transitions.Held) and isinstance(error, ServiceError):
             self._hold(outcome, delivery, error)
         elif isinstance(event, transitions.Refused):
@@ -304,14 +308,8 @@ class AsyncSending:
             return transitions.Held(error.message, suspect=False)
         if isinstance(error, FileNotReadyError):
             return transitions.NotReady(error.message)
-        if faults.asks_again(error):
-            try:
-                moved = await self._ask_again(error)
-            except ServiceError as failure:
-                self.fault = self.fault or failure
-                return transitions.NotSent(error.message)
-            if moved:
-                return transitions.NotSent(error.message)
+        if faults.asks_again(error) and not await self._is_alone(error):
+            return transitions.NotSent(error.message)
         blame = faults.blame_of(error)
         if blame is faults.Blame.RUN:
             self.fault = self.fault or error
@@ -322,25 +320,25 @@ class AsyncSending:
             self.refusals.passes(outcome.operation)
         return transitions.Refused(error.message, final=faults.is_final(error))
 
-    async def _ask_again(self, error: ServiceError) -> bool:
+    async def _is_alone(self, error: ServiceError) -> bool:
         """Make one read-only call to see whether the service refuses every call.
 
         Returns:
-            For Zenvoices the call looks the company up: True if it has a new number, under which
-            later documents of this run and the next run are sent. For Banqup the call lists one
-            document: always False.
-
-        Raises:
-            ServiceError: This call fails too.
+            False if this call fails too, which ends the run. For Zenvoices the call looks the
+            company up: also False if it has a new number, under which later documents of this run
+            and the next run are sent. For Banqup the call lists one document.
         """
-        if error.service == "zenvoices":
-            before = self._checks.company_id
-            await self._ask_company()
-            return self._checks.company_id != before
-        listing = self._context.banqup.documents.list(self._context.space_id, page_size=1)
-        async for _ in listing.pages():
-            break
-        return False
+        before = self._checks.company_id
+        try:
+            if error.service == "zenvoices":
+                await self._ask_company()
+            else:
+                documents, space_id = self._context.banqup.documents, self._context.space_id
+                await anext(documents.list(space_id, page_size=1).pages())
+        except ServiceError as failure:
+            self.fault = self.fault or failure
+            return False
+        return self._checks.company_id == before
 
     async def can_read_one(self) -> bool:
         """Return True if a document that Banqup lists now can be read by itself.
@@ -358,12 +356,12 @@ class AsyncSending:
 
     def _arrived(self, delivery: Delivery, *, uploaded: bool) -> None:
         if not uploaded:
-            self._report.recovered += 1
+            self._report.counts["recovered"] += 1
             return
         self._refused.clear()
         self._doubts_in_a_row = 0
         self._probing = False
-        self._report.exported += 1
+        self._report.counts["exported"] += 1
         if delivery.reason:
             note = Text("of_document", "document {0}: {1}", delivery.document_id, delivery.reason)
             self._report.note(note)
@@ -389,7 +387,7 @@ class AsyncSending:
             self._session.update(lookups_lag=self._lags)
         if control.other is not None:
             self._sent_before = True
-            self._report.twice += 1
+            self._report.counts["twice"] += 1
             note = Text(
                 "sent_before",
                 "Zenvoices shows a document of this run as number {0} too, so it was sent "
@@ -410,20 +408,6 @@ class AsyncSending:
             )
             self._report.note(note)
 
-    def _postpone(self, outcome: Outcome, event: transitions.Event) -> None:
-        """Postpone a document that could not be read; it was not to be sent: do not charge it."""
-        delivery, error = outcome.candidate.delivery, outcome.error
-        if isinstance(event, transitions.Held) and isinstance(error, ServiceError):
-            self._hold(outcome, delivery, error)
-        if self.fault is None:
-            self._recorder.advance(delivery, transitions.Unread())
-
-    def _doubt(self, delivery: Delivery, error: Exception | None) -> None:
-        self.doubts.append(delivery)
-        self._doubts_in_a_row += 1
-        if self._doubts_in_a_row >= DOUBTS_IN_A_ROW:
-            self._stop_in_doubt(error)
-
     def _stop_in_doubt(self, error: Exception | None) -> None:
         message = Text("uploads_in_doubt", "several uploads ended without a clear answer")
         known = error if isinstance(error, ServiceError) else None
@@ -433,7 +417,7 @@ class AsyncSending:
         """Hold a refusal until the end of the run, which decides whether to charge the document."""
         before = outcome.candidate.delivery
         if before.state == "sending" and outcome.operation not in faults.USERS_CODE:
-            self._report.refused += 1
+            self._report.counts["refused"] += 1
         refusal = faults.HeldRefusal(outcome.operation, delivery, error)
         if self.refusals.holds(refusal, suspect=before.suspect):
             self.fault = self.fault or self.refusals.error(refusal)
@@ -445,7 +429,7 @@ class AsyncSending:
         The attempts of these five documents are then refunded.
         """
         self._doubts_in_a_row = 0
-        self._report.refused += uploaded and isinstance(error, ServiceError)
+        self._report.counts["refused"] += uploaded and isinstance(error, ServiceError)
         if self._delivered or not isinstance(error, ServiceError) or not error.own:
             return
         if faults.is_final(error):

@@ -46,11 +46,6 @@ class Prepared:
     sent: dict[str, Any] = field(repr=False)
     passed: frozenset[str] = frozenset()
 
-    def discard(self) -> None:
-        """Delete the downloaded files."""
-        for spool in self.spools:
-            spool.close()
-
 
 @define(eq=False)
 class AsyncTransfer:
@@ -94,11 +89,7 @@ class AsyncTransfer:
         return evolve(result, passed=frozenset(passed))
 
     async def _prepare(
-        self,
-        candidate: Candidate,
-        look_first: bool,
-        spools: list[Spool],
-        passed: set[str],
+        self, candidate: Candidate, look_first: bool, spools: list[Spool], passed: set[str]
     ) -> Prepared | Outcome:
         document, delivery = candidate.document, candidate.delivery
         external_id = deliveries.external_id_of(
@@ -135,13 +126,8 @@ class AsyncTransfer:
         passed.add(faults.MAPPER)
         if not isinstance(mapped, InboxUpload):
             return Outcome(candidate, mapped)
-        return Prepared(
-            candidate,
-            mapped,
-            tuple(spools),
-            external_id,
-            calling.sent_details(mapped, files),
-        )
+        sent = calling.sent_details(mapped, files)
+        return Prepared(candidate, mapped, tuple(spools), external_id, sent)
 
     async def _fetch(self, file: DocumentFile, spool: Spool) -> SourceFile:
         """Download one file into the spool."""
@@ -216,7 +202,8 @@ class AsyncTransfer:
             passed = frozenset({faults.UPLOAD, faults.FUNCTION})
             return Outcome(candidate, event, passed=passed, sent=prepared.sent)
         finally:
-            prepared.discard()
+            for spool in prepared.spools:
+                spool.close()
         if not faults.in_doubt(failure, began=began):
             operation = faults.operation_of(failure, faults.UPLOAD)
             return Outcome(candidate, None, failure, operation, sent=prepared.sent)

@@ -71,7 +71,6 @@ STATES = (
 
 
 _BEFORE = Text("before_activation", "was there before activation")
-_SEEN = Text("person_saw", "seen in Zenvoices by a person")
 
 
 class WaitReason(Enum):
@@ -184,6 +183,11 @@ class Delivery:
         """
         failed = self.suspect or self.attempts > 0 or self.cause is WaitReason.RULE
         return self.state == "waiting" and failed
+
+    @property
+    def needs_person(self) -> bool:
+        """Whether settle() may decide about the document."""
+        return self.state in ("uncertain", "failed") or self.needs_naming
 
     @property
     def waits_for_rule(self) -> bool:
@@ -317,9 +321,9 @@ def transition(
             return _waits(delivery, event.reason, WaitReason.QUEUED, now)
         case transitions.InDoubt() if state == "sending":
             return evolve(delivery, reason=event.reason, in_doubt=True)
-        case transitions.Absent() if state == "sending":
-            return _absent(delivery, event, now, delivered)
-        case transitions.Absent() if state == "uncertain" and delivery.intended_at is not None:
+        case transitions.Absent() if state == "sending" or (
+            state == "uncertain" and delivery.intended_at is not None
+        ):
             return _absent(delivery, event, now, delivered)
         case transitions.NoControl(at) if state == "sending":
             return _without_control(delivery, at)
@@ -332,14 +336,14 @@ def transition(
             # external id. So delete `intended_at`: without this time, a "not found" never causes
             # another upload.
             return _ended(evolve(delivery, intended_at=None), "uncertain", event.reason)
+        case transitions.DecidedByPerson(delivered=True) if delivery.needs_person:
+            return _ended(
+                delivery, "delivered", Text("person_saw", "seen in Zenvoices by a person")
+            )
         case transitions.DecidedByPerson() if state == "uncertain":
-            if event.delivered:
-                return _ended(delivery, "delivered", _SEEN)
             reason = Text("person_did_not_see", "not in Zenvoices, says a person")
             return transition(delivery, transitions.NotSent(reason), now)
-        case transitions.DecidedByPerson() if state == "failed" or delivery.needs_naming:
-            if event.delivered:
-                return _ended(delivery, "delivered", _SEEN)
+        case transitions.DecidedByPerson() if delivery.needs_person:
             return _ended(delivery, "skipped", Text("settled", "settled by a person"))
         case transitions.Confirmed() if state in ("delivered", "confirmed"):
             found = delivery.inbox_id if event.inbox_id is None else event.inbox_id

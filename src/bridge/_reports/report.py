@@ -10,11 +10,12 @@ from attrs import evolve, field, frozen
 
 from _client_kit._text import Text, joined
 from _client_kit._times import local_time
-from bridge._delivery.eligibility import unknown_word
+from bridge._delivery.eligibility import unknown_status
 from bridge._reports.delivery_rows import (
     Deliveries,
     DeliveryRow,
     deliveries_of,
+    document_count,
     needs_person,
     table,
 )
@@ -36,6 +37,11 @@ def _shown(value: str | int | datetime) -> str:
 def _how_to_settle(rows: Iterable[DeliveryRow]) -> tuple[Text, ...]:
     """Return what a person must do about uncertain documents; empty if there is none."""
     return (_SETTLE,) if any(row.state == "uncertain" for row in rows) else ()
+
+
+def unknown_note(word: str, count: int) -> str:
+    """Return the note about documents with a status or folder that the rule does not know."""
+    return joined(": ", document_count(count), unknown_status(word))
 
 
 def _heading(title: str, count: int) -> str:
@@ -339,7 +345,7 @@ class Status(Result):
                 ),
             ),
             (
-                *(unknown_word(word, count) for word, count in self.unknown_statuses.items()),
+                *(unknown_note(word, count) for word, count in self.unknown_statuses.items()),
                 *_how_to_settle(self.attention),
                 *self.not_active,
             ),

@@ -86,9 +86,9 @@ class LeasedStore(ABC):
     def _use(self, key: str, use: Use[_T], *, write: bool, rows: Sequence[Row] = ()) -> _T:
         """Call `use` with the record of a connection, save the changes, and return the result.
 
-        The record is saved if it changed, and `rows` with it, all in one transaction. For a write,
-        the transaction must exclude other writers before `use` reads the clock. Otherwise a lease
-        could expire while this call waits for them.
+        A write saves the record, and `rows` with it, all in one transaction. The transaction must
+        exclude other writers before `use` reads the clock. Otherwise a lease could expire while
+        this call waits for them.
         """
 
     def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:

@@ -54,7 +54,6 @@ class Baseline:
     skipped: list[DeliveryRow] = field(factory=list)
     _seen: dict[str, Document] = field(factory=dict)
     _late: set[str] = field(factory=set)
-    _young: set[str] = field(factory=set)
 
     def record(self) -> None:
         """List the space and store every document; `commit` then activates the connection.
@@ -150,9 +149,13 @@ class Baseline:
                 documents, others = usable(page, folder, space_id)
                 unfit += others
                 for document_id, document in documents.items():
-                    self._note(document_id, document, late=not first)
-                    if document_id not in self._young:
-                        shown[document_id] = document.status.document
+                    if document_id not in self._seen:
+                        if not first:
+                            if created_during_activation(document.created_at, self.answered_at):
+                                continue
+                            self._late.add(document_id)
+                        self._seen[document_id] = document
+                    shown[document_id] = document.status.document
             if unfit:
                 # Without this error, these entries would look new once the contract is corrected.
                 message = Text(
@@ -165,16 +168,6 @@ class Baseline:
             if not listing.complete:
                 raise UnavailableError(list_unfinished(folder), service="banqup")
         return shown
-
-    def _note(self, document_id: str, document: Document, *, late: bool) -> None:
-        if document_id in self._seen or document_id in self._young:
-            return
-        if late and created_during_activation(document.created_at, self.answered_at):
-            self._young.add(document_id)
-            return
-        self._seen[document_id] = document
-        if late:
-            self._late.add(document_id)
 
     def _recorded(self, document_id: str, document: Document, stored: Delivery | None) -> Delivery:
         status = document.status.document

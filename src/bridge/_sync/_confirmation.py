@@ -64,17 +64,14 @@ def confirmed(context: Context, session: CheckpointSession) -> Confirmation:
             lines["twice"].append(evolve(delivery_row(delivery), label=labels[name]))
         if delivery.state == "confirmed":
             continue
-        found = None
-        if name is None:
-            found = Lookup("cannot tell")
-        elif not shown[name]:
-            found = recovery.look_up(delivery, name)
-        if found is not None and found.outcome != "found":
+        found = Lookup("cannot tell")
+        if name is not None:
+            found = Lookup("found") if shown[name] else recovery.look_up(delivery, name)
+        if found.outcome != "found":
             lines[found.outcome].append(delivery_row(delivery))
             continue
         count += 1
-        document = None if found is None else found.document
-        event = transitions.Confirmed(None if document is None else document.id)
+        event = transitions.Confirmed(found.document.id if found.document else None)
         session.put(delivery, deliveries.transition(delivery, event, context.clock()))
     return Confirmation(
         confirmed=count,

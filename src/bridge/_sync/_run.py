@@ -143,7 +143,12 @@ class Run:
             try:
                 event = self._recovery.event(delivery)
             except ServiceError as error:
-                self._refused_look_up(delivery, error)
+                if faults.blame_of(error) is faults.Blame.RUN:
+                    raise
+                self._recorder.report_function(error)
+                reason = Text("no_look_up", "a look-up could not be made: {0}", error.message)
+                self._report.note(reason)
+                self._report.line(delivery)
                 failed += 1
                 continue
             failed = 0
@@ -163,23 +168,10 @@ class Run:
         found = [delivery for delivery in self._session.all(state)]
         return sorted(found, key=lambda one: (one.document_id <= last, one.document_id))
 
-    def _refused_look_up(self, delivery: Delivery, error: ServiceError) -> None:
-        """Note a failed look-up and leave its delivery unchanged.
-
-        Raises:
-            ServiceError: All other look-ups would fail too.
-        """
-        if faults.blame_of(error) is faults.Blame.RUN:
-            raise error
-        self._recorder.report_function(error)
-        failed = Text("no_look_up", "a look-up could not be made: {0}", error.message)
-        self._report.note(failed)
-        self._report.line(delivery)
-
     def _found_out(self, delivery: Delivery, event: transitions.Event | None) -> Delivery:
         new = delivery if event is None else self._recorder.transition(delivery, event)
         arrived = isinstance(event, transitions.Arrived)
-        self._report.recovered += arrived
+        self._report.counts["recovered"] += arrived
         self._recorder.record(delivery, new, settled=arrived)
         return new
 
@@ -304,18 +296,17 @@ class Run:
     ) -> None:
         """Put a document that Banqup showed into a batch to send, or record why it is not sent."""
         delivery = stored or deliveries.first_seen(document_id, document.folder, label_of(document))
+        self._report.seen[document_id] = delivery.state
         activated_at = self._session.head.activated_at
         if stored is None and missed_by_activation(document.created_at, activated_at):
             reason = Text("listed_late", "was there before activation, but not listed then")
             old = transitions.Skipped(reason)
-            self._report.seen[document_id] = delivery.state
             self._recorder.record(None, self._recorder.transition(delivery, old))
             return
-        self._report.seen[document_id] = delivery.state
         if delivery.state != "waiting" and delivery.cause is not WaitReason.GONE:
             sent = delivery.state in ("delivered", "confirmed")
             if sent and delivery.files not in (None, files_digest(document)):
-                self._report.changed += 1
+                self._report.counts["changed"] += 1
             return
         verdict = judge(self._context.exportable, document)
         if isinstance(verdict, BrokenRule):

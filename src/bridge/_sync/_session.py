@@ -54,7 +54,7 @@ class CheckpointSession:
     _key: str
     _binding: Mapping[str, Any]
     _ttl: float
-    _new: bool = field(default=False, kw_only=True)
+    new: bool = field(default=False, kw_only=True)
     _lease: Lease | None = None
     _until: float = 0.0
     _rows: dict[str, Row] = field(factory=dict[str, Row])
@@ -78,7 +78,7 @@ class CheckpointSession:
             BusyError: Another worker holds the lease.
             StoreError: The store failed, or the head is damaged.
         """
-        if not self._new and runtime.call_store(self._store.head, self._key) is None:
+        if not self.new and runtime.call_store(self._store.head, self._key) is None:
             # Without this, an export started in a wrong folder would create a checkpoint file.
             return
         owner = secrets.token_hex(8)

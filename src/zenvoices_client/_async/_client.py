@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from _client_kit._address import check_base_url
 from _client_kit._arguments import check_instance
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._client import AsyncApiClient
@@ -76,7 +75,7 @@ class AsyncZenvoicesClient(AsyncApiClient):
         self._calls = AsyncCalls(
             dialect_of(login, facts),
             login._states,
-            base_url=check_base_url(base_url, service="zenvoices").removesuffix("/public-api/v1"),
+            base_url=str(base_url).rstrip("/").removesuffix("/public-api/v1"),
             timeout=timeout,
             deadline=deadline,
             user_agent=user_agent,

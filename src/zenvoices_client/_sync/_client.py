@@ -11,7 +11,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from _client_kit._address import check_base_url
 from _client_kit._arguments import check_instance
 from _client_kit._contract import load_contract
 from _client_kit._retry import RetryPolicy
@@ -77,7 +76,7 @@ class ZenvoicesClient(ApiClient):
         self._calls = Calls(
             dialect_of(login, facts),
             login._states,
-            base_url=check_base_url(base_url, service="zenvoices").removesuffix("/public-api/v1"),
+            base_url=str(base_url).rstrip("/").removesuffix("/public-api/v1"),
             timeout=timeout,
             deadline=deadline,
             user_agent=user_agent,

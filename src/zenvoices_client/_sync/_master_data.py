@@ -12,20 +12,8 @@ from typing import Any, TypeVar
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
 from _client_kit._sync._calls import Calls
+from zenvoices_client import _master_models as models
 from zenvoices_client._asked import AskedRecord
-from zenvoices_client._master_models import (
-    Account,
-    CostCentre,
-    CostUnit,
-    Employee,
-    FinancialTransaction,
-    LedgerAccount,
-    PaymentCondition,
-    Product,
-    Project,
-    PurchaseOrder,
-    TaxCode,
-)
 from zenvoices_client._sync._lists import Records
 
 T = TypeVar("T")
@@ -86,7 +74,7 @@ class CodedRecords(KeyedRecords[T]):
         return self._get(company_id, timeout, deadline, code=code, external_id=external_id)
 
 
-class Accounts(KeyedRecords[Account]):
+class Accounts(KeyedRecords[models.Account]):
     """Calls about creditors and debtors."""
 
     def get(
@@ -96,7 +84,7 @@ class Accounts(KeyedRecords[Account]):
         code: str,
         timeout: float | None = None,
         deadline: float | None = None,
-    ) -> Account:
+    ) -> models.Account:
         """Return one account by its code.
 
         The call is observed; its query names are assumed (see ``help(zenvoices_client)``).
@@ -119,7 +107,7 @@ class Accounts(KeyedRecords[Account]):
         external_id: str,
         timeout: float | None = None,
         deadline: float | None = None,
-    ) -> Account:
+    ) -> models.Account:
         """Return one account by its id in the accounting software.
 
         The call is observed; its query names are assumed (see ``help(zenvoices_client)``).
@@ -138,7 +126,7 @@ class Accounts(KeyedRecords[Account]):
         )
 
 
-class PurchaseOrders(KeyedRecords[PurchaseOrder]):
+class PurchaseOrders(KeyedRecords[models.PurchaseOrder]):
     """Calls about purchase orders."""
 
     def get(
@@ -149,7 +137,7 @@ class PurchaseOrders(KeyedRecords[PurchaseOrder]):
         external_id: str | None = None,
         timeout: float | None = None,
         deadline: float | None = None,
-    ) -> PurchaseOrder:
+    ) -> models.PurchaseOrder:
         """Return one purchase order; give either its number or its external id.
 
         The call is observed; its query names are assumed (see ``help(zenvoices_client)``).
@@ -167,12 +155,12 @@ class PurchaseOrders(KeyedRecords[PurchaseOrder]):
         return self._get(company_id, timeout, deadline, number=number, external_id=external_id)
 
 
-class FinancialTransactions(Records[FinancialTransaction]):
+class FinancialTransactions(Records[models.FinancialTransaction]):
     """Calls about financial transactions."""
 
     def get(
         self, transaction_id: int, *, timeout: float | None = None, deadline: float | None = None
-    ) -> FinancialTransaction:
+    ) -> models.FinancialTransaction:
         """Return one financial transaction.
 
         The call is observed; its field names are assumed (see ``help(zenvoices_client)``).
@@ -187,7 +175,7 @@ class FinancialTransactions(Records[FinancialTransaction]):
         """
         return self._call_one(
             "financial_transactions.get",
-            FinancialTransaction,
+            models.FinancialTransaction,
             path={"transaction_id": transaction_id},
             asked=partial(AskedRecord, id=transaction_id),
             timeout=timeout,
@@ -199,16 +187,22 @@ class MasterData:
     """The calls about master data, with an attribute for each kind of record."""
 
     def __init__(self, calls: Calls, contract: Contract) -> None:
-        self.accounts = Accounts(calls, contract, "accounts", Account)
-        self.ledger_accounts = CodedRecords(calls, contract, "ledger_accounts", LedgerAccount)
-        self.cost_centres = Records(calls, contract, "cost_centres", CostCentre)
-        self.cost_units = Records(calls, contract, "cost_units", CostUnit)
-        self.employees = CodedRecords(calls, contract, "employees", Employee)
-        self.payment_conditions = Records(calls, contract, "payment_conditions", PaymentCondition)
-        self.products = CodedRecords(calls, contract, "products", Product)
-        self.projects = CodedRecords(calls, contract, "projects", Project)
-        self.purchase_orders = PurchaseOrders(calls, contract, "purchase_orders", PurchaseOrder)
-        self.tax_codes = Records(calls, contract, "tax_codes", TaxCode)
+        self.accounts = Accounts(calls, contract, "accounts", models.Account)
+        self.ledger_accounts = CodedRecords(
+            calls, contract, "ledger_accounts", models.LedgerAccount
+        )
+        self.cost_centres = Records(calls, contract, "cost_centres", models.CostCentre)
+        self.cost_units = Records(calls, contract, "cost_units", models.CostUnit)
+        self.employees = CodedRecords(calls, contract, "employees", models.Employee)
+        self.payment_conditions = Records(
+            calls, contract, "payment_conditions", models.PaymentCondition
+        )
+        self.products = CodedRecords(calls, contract, "products", models.Product)
+        self.projects = CodedRecords(calls, contract, "projects", models.Project)
+        self.purchase_orders = PurchaseOrders(
+            calls, contract, "purchase_orders", models.PurchaseOrder
+        )
+        self.tax_codes = Records(calls, contract, "tax_codes", models.TaxCode)
         self.financial_transactions = FinancialTransactions(
-            calls, contract, "financial_transactions", FinancialTransaction
+            calls, contract, "financial_transactions", models.FinancialTransaction
         )
