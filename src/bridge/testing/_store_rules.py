@@ -72,24 +72,20 @@ class StoreSuite:
                 return lease
         raise AssertionError("a lease that ended was never given out again")
 
+    def assert_lost(self, lease: Lease, message: str, rows: Sequence[Row] = ()) -> None:
+        """Fail with this message if the first store takes a commit with this lease."""
+        try:
+            self.first.commit(lease, head="late", rows=rows, ttl=LONG)
+        except LeaseLostError:
+            return
+        raise AssertionError(message)
+
     def find(self, *ids: str, store: CheckpointStore | None = None) -> list[Row]:
-        return _by_id((store or self.first).find(self.key, ids))
+        return sorted((store or self.first).find(self.key, ids), key=lambda row: row.id)
 
     def select(self, *states: str, due: float | None = None, key: str | None = None) -> list[Row]:
         rows = self.second.select(key or self.key, states, due=due, after=None, limit=1000)
         return list(rows)
-
-
-def _by_id(rows: Sequence[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: row.id)
-
-
-def _assert_lost(act: Callable[[], object], message: str) -> None:
-    try:
-        act()
-    except LeaseLostError:
-        return
-    raise AssertionError(message)
 
 
 def _in_threads(*tasks: Callable[[], object]) -> list[Any]:
@@ -254,7 +250,7 @@ def the_fence_grows_with_every_lease(suite: StoreSuite) -> None:
 def a_released_lease_is_free_and_commits_nothing(suite: StoreSuite) -> None:
     first, second, lease = suite.first, suite.second, suite.lease()
     first.release(lease)
-    _assert_lost(lambda: first.commit(lease, head="late", ttl=LONG), "a released lease committed")
+    suite.assert_lost(lease, "a released lease committed")
     assert second.head(suite.key) is None
     taken = suite.lease(second)
     first.release(lease)  # an old release must not end the new lease
@@ -273,9 +269,7 @@ def a_superseded_lease_writes_nothing(suite: StoreSuite) -> None:
     first.commit(old, head="before", rows=[before], ttl=SHORT)
     new = suite.after_expiry()
     rows = [Row("a", "delivered", None, "2"), Row("b", "x", None, "")]
-    _assert_lost(
-        lambda: first.commit(old, head="late", rows=rows, ttl=LONG), "a superseded lease committed"
-    )
+    suite.assert_lost(old, "a superseded lease committed", rows)
     assert second.head(suite.key) == "before"
     assert suite.find("a", "b", store=second) == [before]
     first.release(old)
@@ -310,12 +304,11 @@ def the_callers_clock_decides_nothing(suite: StoreSuite) -> None:
 
 
 def a_lease_the_store_never_gave_writes_nothing(suite: StoreSuite) -> None:
-    store, unknown = suite.first, Lease(suite.key, 1)
-    _assert_lost(lambda: store.commit(unknown, head="x", ttl=LONG), "a key without a lease changed")
+    suite.assert_lost(Lease(suite.key, 1), "a key without a lease changed")
     later = Lease(suite.key, suite.lease().fence + 7)
     # Such a lease was given before the data was restored from an older backup.
-    _assert_lost(lambda: store.commit(later, head="x", ttl=LONG), "a lease of the future committed")
-    assert store.head(suite.key) is None
+    suite.assert_lost(later, "a lease of the future committed")
+    assert suite.first.head(suite.key) is None
 
 
 def a_commit_that_fails_writes_nothing(suite: StoreSuite) -> None:
