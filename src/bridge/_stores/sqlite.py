@@ -159,9 +159,8 @@ class SQLiteCheckpoints(SQLStore):
 
 def _executor(file: sqlite3.Connection) -> Execute:
     def execute(statement: str, values: Any) -> Any:
-        if isinstance(values, list):
-            return file.executemany(statement, values)
-        return file.execute(statement, values)
+        many = isinstance(values, list)
+        return (file.executemany if many else file.execute)(statement, values)
 
     return execute
 
