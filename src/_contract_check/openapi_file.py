@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import defaultdict
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -24,6 +25,7 @@ from _contract_check.openapi_schema import (
 
 MAX_BYTES = 16 * 1024 * 1024
 _METHODS = ("get", "post", "put", "patch", "delete")
+_SUCCESS = re.compile("20[0-3]|2XX|2xx")
 _OUR_HEADERS = ("authorization", "accept", "content-type", "user-agent")
 _NO_YAML = "it is not JSON; to read YAML, install the extra: pip install 'banqup-zenvoices[yaml]'"
 
@@ -162,25 +164,20 @@ class _Reader(References):
         self, method: str, path: str, item: Mapping[str, Any], raw: Mapping[str, Any]
     ) -> VendorOperation:
         """Return an operation, with the parameters that it inherits from its path."""
-        places: dict[str, dict[str, Any]] = {}
+        places: dict[str, dict[str, Any]] = defaultdict(dict)
         for level in (item, raw):
-            for parameter in map(self.follow, as_list(level.get("parameters"))):
-                if is_object(parameter):
-                    name = text(parameter.get("name"))
-                    places.setdefault(text(parameter.get("in")), {})[name] = parameter
-        headers = {
-            name: parameter
-            for name, parameter in places.get("header", {}).items()
-            if name.lower() not in _OUR_HEADERS
-        }
+            for parameter in map(as_object, map(self.follow, as_list(level.get("parameters")))):
+                place, name = text(parameter.get("in")), text(parameter.get("name"))
+                if place != "header" or name.lower() not in _OUR_HEADERS:
+                    places[place][name] = parameter
         media, body = self._content(self._body(raw, places))
         answer_media, answer = self._answer(as_object(raw.get("responses")))
         return VendorOperation(
             method=method.upper(),
             path=self._prefix + path,
             name=text(raw.get("operationId"))[:100],
-            query=self.shape(_parameters(places.get("query", {}))),
-            headers=self.shape(_parameters(headers)),
+            query=self.shape(_parameters(places["query"])),
+            headers=self.shape(_parameters(places["header"])),
             body=body,
             media=media,
             answer=answer and self._payload(answer),
@@ -189,10 +186,10 @@ class _Reader(References):
 
     def _body(self, raw: Mapping[str, Any], places: Mapping[str, Mapping[str, Any]]) -> Any:
         """Return the body's schema by media type, in the structure of OpenAPI 3."""
-        for parameter in places.get("body", {}).values():
+        for parameter in places["body"].values():
             consumes = raw.get("consumes", self.root.get("consumes"))
             return dict.fromkeys(map(text, as_list(consumes) or ["application/json"]), parameter)
-        if form := places.get("formData"):
+        if form := places["formData"]:
             upload = any(parameter.get("type") == "file" for parameter in form.values())
             media = "multipart/form-data" if upload else "application/x-www-form-urlencoded"
             return {media: {"schema": _parameters(form)}}
@@ -201,7 +198,7 @@ class _Reader(References):
     def _answer(self, answers: Mapping[str, Any]) -> tuple[str, Shape | None]:
         """Return media type and shape of the first successful answer; JSON is preferred."""
         found: list[tuple[str, Shape | None]] = [("", None)]
-        for status in sorted(filter(_good, answers)):
+        for status in sorted(filter(_SUCCESS.fullmatch, answers)):
             answer = as_object(self.follow(answers[status]))
             in_version_2 = {"application/json": answer} if "schema" in answer else None
             found.append(self._content(in_version_2 or answer.get("content")))
@@ -236,10 +233,6 @@ def _parameters(parameters: Mapping[str, Any]) -> dict[str, Any]:
             members[name] = {"type": "string", "format": "binary"}
     required = [name for name, one in parameters.items() if is_true(one.get("required"))]
     return {"type": "object", "properties": members, "required": required}
-
-
-def _good(status: str) -> bool:
-    return status.upper() in ("2XX", "200", "201", "202", "203")
 
 
 def is_json(media: str) -> bool:

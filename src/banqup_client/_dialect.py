@@ -62,7 +62,8 @@ _ROLES = Text(
 def server_text(answer: ApiResponse) -> Text | None:
     """Return the error text in an answer, whose body may have any of the formats of the service.
 
-    For a web page, or another body of unknown format, the result is its size and media type.
+    For a web page, and other bodies without a readable text, the result is the body's size and
+    media type. It is None for an empty body, and for a JSON object without a known member.
     """
     body = answer.json_or_none()
     if not is_object(body):

@@ -1,8 +1,8 @@
 """Models of Banqup's answers.
 
-The names of members are partly assumed, so every member may be missing. The id of a space, document
-or file is then the empty string. Calls refuse an empty id, so code that passes an id on needs no
-check.
+The names of members are partly assumed, so every member may be missing. A missing id of a space,
+document or file is the empty string. Calls refuse an empty id, so code that passes an id on needs
+no check.
 
 *Published* values stand in the vendor's documentation. *Assumed* names and values do not; they
 were not checked against the service.

@@ -11,6 +11,7 @@ from _client_kit._times import local_time
 
 _TAKEN_OVER = Text("lease_lost", "the lease was taken over by another worker")
 _NOT_ACTIVE = Text("not_activated", "this connection is not active in this store")
+THE_CHECKPOINT = Text("the_checkpoint", "the checkpoint")
 ACTIVATE = Text(
     "hint_activate",
     "Call activate() once, or run banqup-zenvoices activate: what is approved or sent already is "
@@ -61,18 +62,16 @@ class BusyError(StoreError):
 
     def __init__(
         self,
-        message: str = Text("busy", "another worker holds this connection"),
         *,
         held_until: datetime | None = None,
-        retry_after: float | None = None,
     ) -> None:
+        message = Text("busy", "another worker holds this connection")
         if held_until is not None:
             message = Text("busy_until", "{0} until {1}", message, local_time(held_until))
         super().__init__(
             message,
             service="bridge",
             retryable=True,
-            retry_after=retry_after,
             hint=Text(
                 "hint_busy",
                 "A run gives it back when it ends; one that was killed keeps it until its lease "
@@ -128,6 +127,27 @@ def store_error(
     message = Text(code, english, *values)
     hint = _hint(code, hint, values)
     return StoreError(message, service="bridge", hint=hint, retryable=retryable)
+
+
+def damaged(what: str, why: str) -> StoreError:
+    """Return the error for stored data that cannot be read."""
+    message = joined(": ", Text("damaged", "{0} is damaged", what), why)
+    hint = Text(
+        "hint_damaged",
+        "Restore it from a backup and run banqup-zenvoices export --look-first, or "
+        "export_new(look_first=True). Without a backup, put it away and activate again.",
+    )
+    return StoreError(message, service="bridge", hint=hint, code="damaged")
+
+
+def newer_version(what: str, version: int) -> StoreError:
+    """Return the error for stored data that this release cannot read."""
+    return store_error(
+        "newer_version",
+        "{0} was written by a newer release (version {1})",
+        *(what, str(version)),
+        hint="Update banqup-zenvoices; nothing was changed.",
+    )
 
 
 def _hint(code: str, hint: str | None, values: tuple[object, ...]) -> str | None:

@@ -37,7 +37,7 @@ def login_of_this_process(kind: type[_Login]) -> _Login:
     Each call returns the same object, until one of the environment variables has changed.
 
     Raises:
-        ConfigurationError: A variable is not set.
+        ConfigurationError: A variable is not set, or its value cannot be used.
     """
     # The key has a hash of the variables: their values must not be in local variables, which some
     # tools show in a traceback.
@@ -99,8 +99,8 @@ def store_of(settings: ConnectionSettings) -> tuple[CheckpointStore, Callable[[]
     """Return the store that the settings name, and the function that closes it.
 
     Raises:
-        ConfigurationError: The variable is not set, it does not hold the URL of a known database,
-            or the driver of the database is not installed.
+        ConfigurationError: The environment variable for the URL is not set, or does not hold the
+            URL of a known database. Or the driver of the database is not installed.
         ImportError: SQLAlchemy is not installed.
     """
     if settings.checkpoint_file is not None:
@@ -110,23 +110,17 @@ def store_of(settings: ConnectionSettings) -> tuple[CheckpointStore, Callable[[]
     from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 
     name = str(settings.checkpoint_url_variable)
-    if not os.environ.get(name):
-        raise setting_error(
-            "variable_not_set",
-            "the environment variable {0!r} is not set",
-            name[:80],
-            hint="checkpoint_url_variable names it; it holds SQLAlchemy's URL of the database.",
-        )
     from sqlalchemy import create_engine, exc
 
     try:
-        engine = create_engine(os.environ[name])
+        engine = create_engine(os.environ.get(name, ""))
     except (exc.ArgumentError, ValueError):
         raise setting_error(
             "no_database_url",
             "the environment variable {0!r} holds no database URL",
             name[:80],
-            hint="Write it as postgresql+psycopg://user:password@host/database.",
+            hint="checkpoint_url_variable names it. Set it, in the form "
+            "postgresql+psycopg://user:password@host/database.",
         ) from None
     except ImportError as error:
         raise setting_error(

@@ -25,7 +25,7 @@ import pytest
 
 from _client_kit._errors import ConfigurationError, StoreError
 from bridge._errors import LeaseLostError
-from bridge._stores.protocol import FIND_LIMIT, Lease, Row
+from bridge._stores.protocol import Lease, Row
 from bridge._stores.sqlite import SQLiteCheckpoints
 
 posix = pytest.mark.skipif(os.name != "posix", reason="modes and owners are those of POSIX")
@@ -481,12 +481,6 @@ def test_a_full_disk_is_told_where_no_file_can_be_made(
     with pytest.raises(StoreError, match="No space left on device") as caught:
         leased(SQLiteCheckpoints(path))
     assert caught.value.hint == "Its disk is full: free some space."
-
-
-def test_too_many_ids_are_a_mistake_of_the_caller(store: SQLiteCheckpoints) -> None:
-    """find() with more than 500 ids is a ValueError."""
-    with pytest.raises(ValueError, match="500"):
-        store.find("k", ["x"] * (FIND_LIMIT + 1))
 
 
 # -- processes and threads -------------------------------------------------------------------------

@@ -36,7 +36,7 @@ def delivery(state: str) -> Delivery:
 EVENTS: dict[str, transitions.Event] = {
     "listed": transitions.Listed("FULLY_APPROVED", None),
     "not ready": transitions.NotReady("scan"),
-    "not readable": transitions.NotReady("503", file=False),
+    "not readable": transitions.Unread(),
     "skipped": transitions.Skipped("order"),
     "gone": transitions.Skipped("gone", gone=True),
     "intended": transitions.Intended(EXTERNAL, 7),
@@ -138,14 +138,11 @@ def test_fifth_refusal_fails_once_another_document_was_delivered() -> None:
         assert (current.state, current.cause) == ("waiting", WaitReason.RETRY)
         pauses.append((current.due or 0) - NOW)
     assert pauses == [3600, 7200, 14400, 28800]
-    assert (
-        deliveries.transition(current, transitions.Refused("no", deliveries=1), NOW).state
-        == "failed"
-    )
+    assert deliveries.transition(current, transitions.Refused("no"), NOW, 1).state == "failed"
     # Nothing else was delivered since: the service may refuse everything.
     kept = deliveries.transition(current, transitions.Refused("no"), NOW)
     assert (kept.state, kept.due, kept.needs_naming) == ("waiting", NOW + 86_400, True)
-    later = deliveries.transition(kept, transitions.Refused("no", deliveries=1), NOW)
+    later = deliveries.transition(kept, transitions.Refused("no"), NOW, 1)
     assert (later.state, later.attempts) == ("failed", 6)
 
 
@@ -153,7 +150,7 @@ def test_delivery_before_the_first_refusal_proves_nothing_after_it() -> None:
     """What had been delivered before a document was first refused does not give it up."""
     current = delivery("waiting")
     for _ in range(9):
-        current = deliveries.transition(current, transitions.Refused("no", deliveries=7), NOW)
+        current = deliveries.transition(current, transitions.Refused("no"), NOW, 7)
     assert (current.state, current.attempts) == ("waiting", 9)
 
 
@@ -274,7 +271,7 @@ def test_status_that_was_not_shown_at_activation_proves_no_change() -> None:
 def test_document_that_cannot_be_read_keeps_its_cause(cause: WaitReason) -> None:
     """An outage puts off the next look and says nothing of the document itself."""
     waits = evolve(delivery("waiting"), cause=cause, reason="as before", due=NOW)
-    later = deliveries.transition(waits, transitions.NotReady("503", file=False), NOW)
+    later = deliveries.transition(waits, transitions.Unread(), NOW)
     assert later == evolve(waits, due=NOW + 3600, polls=1)
 
 

@@ -44,7 +44,7 @@ def test_only_lets_some_folders_pass() -> None:
     """A document of another folder is skipped, and the reason names its folder."""
     mapper = only(default_mapper, folders=["purchases"])
     assert upload_of(mapper).subject == f"Invoice {INVOICE.number}"
-    assert mapper(*SALE) == Skip("the folder SALES is not exported")
+    assert mapper(*SALE) == Skip("SALES: documents of this kind are not exported")
 
 
 def test_only_lets_some_categories_pass() -> None:

@@ -39,12 +39,10 @@ def test_readers_of_one_file_do_not_move_each_other() -> None:
 
 
 def test_main_file_is_the_first_with_bytes_where_none_is_of_a_known_kind() -> None:
-    """An empty file is the document only where there is no other; no file at all is an error."""
+    """An empty file is the document only where there is no other."""
     empty, text = file_of("a.txt", b""), file_of("b.txt", b"hello")
     assert main_file([empty, text]) is text
     assert main_file([empty]) is empty
-    with pytest.raises(ValueError, match="has no file"):
-        main_file([])
 
 
 def test_large_download_goes_to_a_file_and_reads_back_whole() -> None:

@@ -71,8 +71,8 @@ def test_a_failing_mapper_is_shown_and_can_be_raised() -> None:
         assert str(document.files[0].filename) in " ".join(str(trials).split())
     assert "AttributeError" in str(trials)
     assert "no sales" in trials.to_html()
-    assert "échec" in trials.to_text(lang="fr")
-    assert "mislukt" in trials.to_text(lang="nl")
+    assert "ÉCHEC" in trials.to_text(lang="fr")
+    assert "MISLUKT" in trials.to_text(lang="nl")
     with pytest.raises(AttributeError):
         trials.raise_for_failure()
 

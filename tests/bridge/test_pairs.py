@@ -105,15 +105,15 @@ def test_file_without_left_overs_has_no_lists() -> None:
 @pytest.mark.parametrize(
     ("lang", "said"),
     [
-        ("en", ["A name proves nothing", "Write a table", "Spaces without", "Companies without"]),
-        ("fr", ["Un nom ne prouve rien", "Écrivez une table", "Espaces sans", "Entreprises sans"]),
+        ("en", ["A name proves nothing", "Write a table", "Spaces without", "companies without"]),
+        ("fr", ["Un nom ne prouve rien", "Écrivez une table", "Espaces sans", "entreprises sans"]),
         (
             "nl",
             [
                 "Een naam bewijst niets",
                 "Schrijf per paar",
                 "Ruimtes zonder",
-                "Administraties zonder",
+                "administraties zonder",
             ],
         ),
     ],
@@ -149,12 +149,13 @@ def test_both_clients_are_asked(estate: Estate) -> None:
 
 @pytest.mark.anyio
 async def test_both_async_clients_are_asked(estate: Estate) -> None:
-    """The same with await."""
+    """What they list is paired in the same way."""
     async with (
         AsyncBanqupClient(ClientCredentials.from_env(), base_url=estate.banqup_url) as banqup,
         AsyncZenvoicesClient(UserLogin.from_env(), base_url=estate.zenvoices_url) as zenvoices,
     ):
-        pairs = await Pairs.find_async(banqup, zenvoices)
+        companies = [company async for company in zenvoices.companies.list()]
+        pairs = Pairs.of(await banqup.spaces.list(), companies)
     assert [same.spaces[0].id for same in pairs.proposed] == estate.spaces
 
 
@@ -167,8 +168,7 @@ def test_command_writes_the_file_once(
     arguments = ["pairs", *urls, "--config", str(file)]
     assert main(arguments) == 0
     assert capsys.readouterr().out.splitlines() == [
-        "2 pairs of a space and a company of the same name",
-        f"Written: {file}",
+        f"2 pairs of a space and a company of the same name, written to {file}",
     ]
     written = file.read_text("utf-8")
     assert estate.codes[0] in written

@@ -186,7 +186,7 @@ def test_a_file_is_read_once_for_all_its_properties() -> None:
     for data in (PLAIN, CREDIT_NOTE[:-2], b"%PDF", b"1;2"):
         content = io.BytesIO(data)
         file = SourceFile("f", "f", "", len(data), content)
-        file.look()
+        _ = file.warning
         content.close()
         assert (file.warning != "", file.is_unreadable) == (data == CREDIT_NOTE[:-2],) * 2
         assert (file.ubl is not None) == (data == PLAIN)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from _client_kit._async._client import AsyncCallGroup
 from _client_kit._errors import NotFoundError
 from _client_kit._redaction import sanitise
-from _client_kit._text import Text
 from banqup_client._dialect import NOT_WHITELISTED
 from banqup_client._models import ExtensionPoint, Space, User
 
@@ -69,11 +68,7 @@ class AsyncSpaces(AsyncCallGroup):
             if wanted and space.id.lower() == wanted.lower():
                 return space
         seen = ", ".join(sanitise(space.id)[:60] for space in spaces[:20]) or "none"
-        message = Text(
-            "unknown_space",
-            "the space {0!r} is not among those the app may see: {1}",
-            *(wanted[:80], seen),
-        )
+        message = f"the space {wanted[:80]!r} is not among those the app may see: {seen}"
         raise NotFoundError(message, service="banqup", hint=NOT_WHITELISTED)
 
 

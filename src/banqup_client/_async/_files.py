@@ -15,10 +15,9 @@ from _client_kit import _runtime_async as runtime
 from _client_kit._address import check_header_text
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._client import AsyncCallGroup
-from _client_kit._atomic import atomic_file
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
-from _client_kit._files import FileContent, FileSource
+from _client_kit._files import FileContent, FileSource, atomic_file
 from _client_kit._redaction import sanitise
 from _client_kit._response import unexpected
 from _client_kit._secret import Secret
@@ -134,7 +133,8 @@ class AsyncFiles(AsyncCallGroup):
     ) -> FileDetails:
         """Create a file and send its content to the signed URL.
 
-        The call is published; the HTTP method PUT is assumed.
+        The call that creates the file is published. It is assumed that the content is sent with the
+        HTTP method PUT.
 
         Args:
             space_id: Id of the space.

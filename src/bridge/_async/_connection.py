@@ -9,6 +9,8 @@ from contextlib import AsyncExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Never, Self
 
+from attrs import evolve
+
 from _client_kit import _runtime_async as runtime
 from _client_kit._address import origin_of
 from _client_kit._arguments import (
@@ -23,23 +25,14 @@ from _client_kit._errors import ConfigurationError, ServiceError
 from _client_kit._secret import refuse_pickling
 from _client_kit._text import Text, joined
 from banqup_client import AsyncBanqupClient
-from bridge._async._context import AsyncRunContext
+from bridge._async._context import AsyncContext
 from bridge._async._prerequisites import AsyncChecks
 from bridge._async._run import AsyncRun
 from bridge._async._session import AsyncCheckpointSession
-from bridge._delivery.arguments import (
-    check_client,
-    check_count,
-    check_document_id,
-    check_ids,
-    check_lease,
-    check_listeners,
-    check_mapper,
-    check_sample,
-    check_store,
-)
+from bridge._delivery import arguments
 from bridge._delivery.eligibility import Exportable, default_exportable
 from bridge._delivery.ids import canonical_id, company_code_of, space_id_of
+from bridge._delivery.row_format import active_binding, head_of
 from bridge._errors import (
     ACTIVATE,
     ACTIVATE_AGAIN,
@@ -47,6 +40,7 @@ from bridge._errors import (
     OTHER_STORE,
     NotActivatedError,
     configuration_error,
+    setting_error,
 )
 from bridge._mapping.mapper import AsyncMapper, default_mapper
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
@@ -59,7 +53,8 @@ from zenvoices_client import AsyncZenvoicesClient, InboxUpload
 if TYPE_CHECKING:
     from bridge._reports.verification import Verification
 
-# A process that only exports needs none of the modules that methods import, and is to start fast.
+# Some methods import modules that an export does not need, so that a process which only exports
+# starts faster.
 
 
 class AsyncConnection:
@@ -108,29 +103,35 @@ class AsyncConnection:
     ) -> None:
         self.space_id: str = space_id_of(space_id)
         self.company_code: str = company_code_of(company_code)
-        check_client(banqup, AsyncBanqupClient, "banqup")
-        check_client(zenvoices, AsyncZenvoicesClient, "zenvoices")
-        check_store(checkpoints)
-        check_count(in_flight, "in_flight")
+        arguments.check_client(banqup, AsyncBanqupClient, "banqup")
+        arguments.check_client(zenvoices, AsyncZenvoicesClient, "zenvoices")
+        arguments.check_store(checkpoints)
+        arguments.check_count(in_flight, "in_flight")
         check_word(on_uncertain, ("hold", "resend"), "on_uncertain", service="bridge")
         check_clock(clock, service="bridge")
         if mapper is not None:
-            check_mapper(mapper, in_tasks=runtime.IN_TASKS)
+            arguments.check_mapper(mapper, in_tasks=runtime.IN_TASKS)
         if exportable is not None:
             hint = "It takes a document: def exportable(document)."
             check_function(exportable, "exportable", 1, hint, service="bridge")
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._store = checkpoints
-        self._mapper = mapper or default_mapper
-        self._listeners: tuple[Listener, ...] = check_listeners(listeners)
-        self._in_flight = in_flight
-        self._on_uncertain: Literal["hold", "resend"] = on_uncertain
-        self._exportable = exportable or default_exportable
-        self._clock = clock
-        self._lease_ttl = check_lease(lease_ttl, zenvoices.deadline)
-        self._company_id: int | None = None
+        self._lease_ttl = arguments.check_lease(lease_ttl, zenvoices.deadline)
         self._checks = AsyncChecks(banqup, zenvoices, self.space_id, self.company_code)
+        self._context = AsyncContext(
+            banqup=banqup,
+            zenvoices=zenvoices,
+            space_id=self.space_id,
+            company_code=self.company_code,
+            checks=self._checks,
+            mapper=mapper or default_mapper,
+            exportable=exportable or default_exportable,
+            listeners=arguments.check_listeners(listeners),
+            clock=clock,
+            in_flight=in_flight,
+            on_uncertain=on_uncertain,
+        )
         self._binding = {
             "banqup": origin_of(banqup.base_url),
             "space": self.space_id,
@@ -207,19 +208,18 @@ class AsyncConnection:
             ConfigurationError: ``sample`` was given without ``deep``, or an argument has a wrong
                 type.
         """
-        from bridge._async._activation import refuse_other_company
         from bridge._reports.verification import verification_of
 
         lang = language() if lang is None else check_lang(lang)
         check_instance(deep, bool, "deep", service="bridge")
-        check_sample(sample)
+        arguments.check_sample(sample)
         if sample and not deep:
             raise configuration_error("verify(sample=) sends a test document: say deep=True, too")
         session = self._session()
         checkpoints: str | ServiceError = name_of_store(self._store)
         try:
             await session.read()
-            await refuse_other_company(self._store, self._binding, self.key)
+            checkpoints = await self._other_company() or checkpoints
         except ServiceError as error:
             checkpoints = error
         if not isinstance(checkpoints, ServiceError) and not session.head.active:
@@ -262,37 +262,24 @@ class AsyncConnection:
                 returned an unusable value. The hint says how to correct it.
             BusyError: A run of this connection is in progress.
         """
-        from bridge._async._activation import AsyncBaseline, refuse_other_company, space_key
+        from bridge._async._activation import AsyncBaseline
         from bridge._async._deep import check_readable
 
         verification = await self.verify()
         verification.raise_for_failure()
         async with self._session(new=True) as session:
-            if session.head.active:
-                return Activation(
-                    new=False,
-                    activated_at=session.head.activated_at,
-                    company_id=self._company_id,
-                    baseline=session.head.counts.get("baseline", 0),
-                )
-            # Hold the lease of the space, too: two connections must not take the space at once.
-            async with self._session(*space_key(self._binding), new=True) as claim:
-                await refuse_other_company(self._store, self._binding, self.key)
-                claim.update(last_run={"key": self.key})
-                await claim.flush()
-                company_id = await self._company(session.head.companies)
-                baseline = AsyncBaseline(
-                    banqup=self._banqup,
-                    space_id=self.space_id,
-                    exportable=self._exportable,
-                    clock=self._clock,
-                    session=session,
-                )
-                await baseline.record()
-                await check_readable(self._banqup, self.space_id, baseline.example)
-                session.remember_company(company_id)
-                await baseline.commit(claim, self._banqup.wire_digest)
-            return baseline.activation(company_id)
+            baseline = AsyncBaseline(self._context, session)
+            if not session.head.active:
+                # Hold the lease of the space, too: two connections must not take it at once.
+                async with self._session(*self._space, new=True) as claim:
+                    await self._refuse_other_company()
+                    claim.update(last_run={"key": self.key})
+                    await claim.flush()
+                    await self._checks.company(session.head.companies)
+                    await baseline.record()
+                    await check_readable(self._banqup, self.space_id, baseline.example)
+                    await baseline.commit(claim)
+            return baseline.activation()
 
     async def deactivate(self) -> None:
         """Stop exporting. All deliveries stay in the store, for a later activate().
@@ -301,37 +288,60 @@ class AsyncConnection:
             BusyError: A run of this connection is in progress.
             ConfigurationError: The space is active with another company, which would stay active.
         """
-        from bridge._async._activation import refuse_other_company
-
         async with self._session() as session:
             if session.head.active:
                 session.update(active=False)
                 await session.flush()
             else:
-                await refuse_other_company(self._store, self._binding, self.key)
+                await self._refuse_other_company()
+
+    @property
+    def _space(self) -> tuple[str, dict[str, str]]:
+        """The key and the binding of the record that says which connection uses the space."""
+        space = {name: self._binding[name] for name in ("banqup", "space")}
+        return " ".join(("space", *space.values())), space
+
+    async def _refuse_other_company(self) -> None:
+        error = await self._other_company()
+        if error is not None:
+            raise error
+
+    async def _other_company(self) -> ConfigurationError | None:
+        """Return the error for a space that is active with another company in the same store.
+
+        Call this for a connection that is not active: without this check, the error would ask for
+        activate(), although the company code is wrong.
+        """
+        name, space = self._space
+        text = await runtime.call_store(self._store.head, name)
+        holder = None if text is None else (head_of(text, space).last_run or {}).get("key")
+        if not isinstance(holder, str) or holder == self.key:
+            return None
+        text = await runtime.call_store(self._store.head, holder)
+        other = None if text is None else active_binding(text)
+        if other is None:
+            return None
+        return setting_error(
+            "space_is_active",
+            "the space is active with the company {0!r} of organisation {1!r} at {2} in this store",
+            *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
+            hint="A space goes to one company. To go on with that company, put its settings back. "
+            "To change it, put them back first and run banqup-zenvoices deactivate (in Python: "
+            "deactivate()); then write the new ones and activate.",
+        )
 
     async def _not_active(self, session: AsyncCheckpointSession) -> ConfigurationError:
         """Return the error that says why the connection is not active.
 
-        Either its space is active with another company in this store, or activate() is missing.
+        Another company may use the space in this store. Otherwise activate() was not called, or
+        deactivate() was called after it.
         """
-        from bridge._async._activation import refuse_other_company
-
-        try:
-            await refuse_other_company(self._store, self._binding, self.key)
-        except ConfigurationError as error:
-            return error
         name = name_of_store(self._store)
         hint = joined(" ", ACTIVATE, IN_MEMORY if is_in_memory(self._store) else OTHER_STORE)
-        return NotActivatedError(
+        return await self._other_company() or NotActivatedError(
             Text("not_active_in", "this connection is not active in {0}", name),
             hint=ACTIVATE_AGAIN if session.head.activations else hint,
         )
-
-    async def _company(self, known: Sequence[int]) -> int:
-        """Return the company's present number from Zenvoices; `known` are its numbers so far."""
-        self._company_id = (await self._checks.company(known)).id or 0
-        return self._company_id
 
     async def export_new(
         self,
@@ -364,7 +374,7 @@ class AsyncConnection:
                 of the error contains the documents handled before.
         """
         if limit is not None:
-            check_count(limit, "limit")
+            arguments.check_count(limit, "limit")
         check_instance(dry_run, bool, "dry_run", service="bridge")
         check_instance(look_first, bool, "look_first", service="bridge")
         if deadline is not None:
@@ -379,25 +389,10 @@ class AsyncConnection:
                 verification = await self.verify()
                 verification.raise_for_failure()
                 raise await self._not_active(session)
-            context = AsyncRunContext(
-                session=session,
-                banqup=self._banqup,
-                zenvoices=self._zenvoices,
-                space_id=self.space_id,
-                company_code=self.company_code,
-                resolve_company_id=self._company,
-                mapper=self._mapper,
-                exportable=self._exportable,
-                listeners=self._listeners,
-                clock=self._clock,
-                in_flight=self._in_flight,
-                on_uncertain=self._on_uncertain,
-                dry_run=dry_run,
-                limit=limit,
-                deadline=until,
-                look_first=look_first,
+            context = evolve(
+                self._context, dry_run=dry_run, limit=limit, deadline=until, look_first=look_first
             )
-            return await AsyncRun(context, self._company_id).execute()
+            return await AsyncRun(context, session).execute()
         finally:
             await session.release()
 
@@ -414,8 +409,8 @@ class AsyncConnection:
         session = self._session()
         await session.read()
         head = session.head
-        needing = [one async for page in session.pages("failed", "uncertain") for one in page]
-        waits = [one async for page in session.pages("waiting", "sending") for one in page]
+        needing = [one async for one in session.all("failed", "uncertain")]
+        waits = [one async for one in session.all("waiting", "sending")]
         needing += [one for one in waits if one.needs_naming]
         error = None if head.active else await self._not_active(session)
         return Status(
@@ -455,18 +450,11 @@ class AsyncConnection:
         """
         from bridge._async._requests import request_all
 
-        wanted = list(dict.fromkeys(map(canonical_id, check_ids(ids))))
+        wanted = list(dict.fromkeys(map(canonical_id, arguments.check_ids(ids))))
         async with self._session() as session:
             if not session.head.active:
                 raise await self._not_active(session)
-            return await request_all(
-                session,
-                wanted,
-                self._clock,
-                self._banqup,
-                self.space_id,
-                self._exportable,
-            )
+            return await request_all(self._context, session, wanted)
 
     async def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
         """Record what a person has decided about a document that ``status().attention`` lists.
@@ -474,24 +462,24 @@ class AsyncConnection:
         Args:
             document_id: The document's id in Banqup.
             delivered: True if the document is in the company's inbox. With False, an uncertain
-                document is sent again, and a failed or refused document is skipped.
+                document is sent again, and any other document is skipped.
 
         Returns:
             The document's line, with its new state.
 
         Raises:
-            ConfigurationError: The document is not uncertain, failed or refused.
+            ConfigurationError: The document is not one that ``status().attention`` lists.
             NotActivatedError: The connection was never active; call activate().
             BusyError: A run of this connection is in progress.
         """
         from bridge._async._requests import settle_one
 
-        check_document_id(document_id)
+        arguments.check_document_id(document_id)
         check_instance(delivered, bool, "delivered", service="bridge")
         async with self._session() as session:
             if not session.head.activations:
                 raise await self._not_active(session)
-            return await settle_one(session, document_id, delivered, self._clock)
+            return await settle_one(self._context, session, document_id, delivered)
 
     async def confirm(self) -> Confirmation:
         """Look up every delivered document that is not confirmed yet; nothing is sent.
@@ -509,5 +497,6 @@ class AsyncConnection:
         async with self._session() as session:
             if not session.head.activations:
                 raise await self._not_active(session)
-            company_id = self._company_id or await self._company(session.head.companies)
-            return await confirmed(session, self._zenvoices, company_id, self._clock, self.space_id)
+            if not self._checks.company_id:
+                await self._checks.company(session.head.companies)
+            return await confirmed(self._context, session)

@@ -1,15 +1,15 @@
-"""Values that all parts of one run share."""
+"""Values that all verbs of a connection, and all parts of a run, share."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
-from attrs import frozen
+from attrs import field, frozen
 
 from _client_kit._clock import Deadline
 from banqup_client import AsyncBanqupClient
-from bridge._async._session import AsyncCheckpointSession
+from bridge._async._prerequisites import AsyncChecks
 from bridge._delivery.eligibility import Exportable
 from bridge._mapping.mapper import AsyncMapper
 from bridge._reports.events import Listener
@@ -17,17 +17,15 @@ from zenvoices_client import AsyncZenvoicesClient
 
 
 @frozen(kw_only=True)
-class AsyncRunContext:
-    """Values that all parts of one run share.
+class AsyncContext:
+    """The parts and settings of a connection, and the options of one run.
 
     Attributes:
-        session: The connection's checkpoint, under the lease.
         banqup: The client that reads the space.
         zenvoices: The client that uploads to the company.
         space_id: The space's id.
         company_code: The company's code in Zenvoices.
-        resolve_company_id: Asks Zenvoices for the company's present number. Its argument is the
-            list of the numbers that the company had so far, the newest last.
+        checks: The checks of the prerequisites; they know the company's present number.
         mapper: Makes the upload of a document.
         exportable: The rule that decides which documents may be exported.
         listeners: Functions that are called with each event of the run.
@@ -36,23 +34,22 @@ class AsyncRunContext:
         on_uncertain: Whether to hold or to resend a document about which look-ups cannot decide.
         dry_run: Whether to report only what would be done.
         limit: The most documents to send; None for all.
-        deadline: When no further document is begun.
+        deadline: The time from which no further document is begun; uploads are still completed.
         look_first: Whether to look each document up before it is sent.
     """
 
-    session: AsyncCheckpointSession
     banqup: AsyncBanqupClient
     zenvoices: AsyncZenvoicesClient
     space_id: str
     company_code: str
-    resolve_company_id: Callable[[Sequence[int]], Awaitable[int]]
+    checks: AsyncChecks
     mapper: AsyncMapper
     exportable: Exportable
     listeners: Sequence[Listener]
     clock: Callable[[], float]
     in_flight: int
     on_uncertain: Literal["hold", "resend"]
-    dry_run: bool
-    limit: int | None
-    deadline: Deadline
-    look_first: bool
+    dry_run: bool = False
+    limit: int | None = None
+    deadline: Deadline = field(factory=Deadline)
+    look_first: bool = False

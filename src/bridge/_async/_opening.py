@@ -52,9 +52,28 @@ async def open_connection(
     """
     async with AsyncExitStack() as stack:
         if banqup is None:
-            banqup = await stack.enter_async_context(_banqup(settings))
+            hosts = STORAGE_HOSTS if settings.storage_hosts is None else settings.storage_hosts
+            banqup = AsyncBanqupClient(
+                login_of_this_process(ClientCredentials),
+                settings.environment,
+                base_url=settings.banqup_url,
+                timeout=settings.timeout,
+                deadline=settings.deadline,
+                contract=settings.banqup_contract,
+                operations=functions_of("banqup_operations", settings.banqup_operations),
+                storage_hosts=hosts,
+            )
+            await stack.enter_async_context(banqup)
         if zenvoices is None:
-            zenvoices = await stack.enter_async_context(_zenvoices(settings))
+            zenvoices = AsyncZenvoicesClient(
+                login_of_this_process(UserLogin),
+                base_url=settings.zenvoices_url,
+                timeout=settings.timeout,
+                deadline=settings.deadline,
+                contract=settings.zenvoices_contract,
+                operations=functions_of("zenvoices_operations", settings.zenvoices_operations),
+            )
+            await stack.enter_async_context(zenvoices)
         if checkpoints is None:
             store, close = await runtime.call_store(store_of, settings)
             stack.push_async_callback(runtime.call_store, close)
@@ -73,30 +92,3 @@ async def open_connection(
             clock=clock,
             lease_ttl=settings.lease_ttl,
         )
-
-
-def _banqup(settings: ConnectionSettings) -> AsyncBanqupClient:
-    credentials = login_of_this_process(ClientCredentials)
-    hosts = STORAGE_HOSTS if settings.storage_hosts is None else settings.storage_hosts
-    return AsyncBanqupClient(
-        credentials,
-        settings.environment,
-        base_url=settings.banqup_url,
-        timeout=settings.timeout,
-        deadline=settings.deadline,
-        contract=settings.banqup_contract,
-        operations=functions_of("banqup_operations", settings.banqup_operations),
-        storage_hosts=hosts,
-    )
-
-
-def _zenvoices(settings: ConnectionSettings) -> AsyncZenvoicesClient:
-    login = login_of_this_process(UserLogin)
-    return AsyncZenvoicesClient(
-        login,
-        base_url=settings.zenvoices_url,
-        timeout=settings.timeout,
-        deadline=settings.deadline,
-        contract=settings.zenvoices_contract,
-        operations=functions_of("zenvoices_operations", settings.zenvoices_operations),
-    )

@@ -4,30 +4,28 @@ from __future__ import annotations
 
 from contextlib import suppress
 
-from attrs import frozen
+from attrs import define, field, frozen
 
-from _client_kit._errors import (
-    ConfigurationError,
-    NotFoundError,
-    PermissionDeniedError,
-    ProtocolError,
-    RejectedError,
-    ServiceError,
-)
+from _client_kit._errors import NotFoundError, PermissionDeniedError, RejectedError, ServiceError
 from _client_kit._text import Text
-from bridge._async._context import AsyncRunContext
+from bridge._async._context import AsyncContext
+from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery
+from bridge._delivery.faults import NO_LIST
 from zenvoices_client import Lookup
 
 MARGIN = 60.0
-"""Seconds added to the deadline of an upload whose end is not known. Until both have passed since
-the intent, a "not found" is ignored: another worker may still be uploading."""
-CONTROL_PAGES = 4
-_CANNOT_TELL = Text("cannot_tell", "Zenvoices' answer does not tell whether it arrived")
-_LOOK_UPS_FAIL = Text("look_ups_fail", "look-ups in Zenvoices do not find what is there")
-_FOUND_LATER = Text("found_later", "found in Zenvoices afterwards")
-_WAS_THERE = Text("was_there", "was there already")
+"""Seconds to wait after the deadline of an upload whose end is not known. Until then a "not found"
+is ignored, because another worker may still be uploading the document."""
+MOST_SHOWN = 1_000
+"""The most documents of an inbox among which one is sought that can test look-ups."""
+_CANNOT_TELL = transitions.Undecidable(
+    Text("cannot_tell", "Zenvoices' answer does not tell whether it arrived")
+)
+_LOOK_UPS_FAIL = transitions.Undecidable(
+    Text("look_ups_fail", "look-ups in Zenvoices do not find what is there")
+)
 
 
 @frozen
@@ -46,6 +44,7 @@ class LookupProbe:
     other: int | None = None
 
 
+@define(eq=False)
 class AsyncRecovery:
     """Look up deliveries by their external ids.
 
@@ -54,13 +53,11 @@ class AsyncRecovery:
     least 10 minutes apart by the server's clock.
     """
 
-    def __init__(self, context: AsyncRunContext) -> None:
-        self._session = context.session
-        self._zenvoices = context.zenvoices
-        self._clock = context.clock
-        self._controls: dict[int, tuple[str, int]] = {}
+    _context: AsyncContext
+    _session: AsyncCheckpointSession
+    _controls: dict[int, tuple[str, int]] = field(factory=dict[int, tuple[str, int]])
 
-    async def event(self, delivery: Delivery, company_id: int) -> transitions.Event | None:
+    async def event(self, delivery: Delivery) -> transitions.Event | None:
         """Look up a delivery in doubt, and return the event that follows from the answer.
 
         None means that nothing follows, and a later run must repeat the look-up. A "found" is
@@ -71,24 +68,18 @@ class AsyncRecovery:
             ServiceError: The look-up failed; the delivery stays as it is.
         """
         external_id = delivery.external_id or ""
-        found = await self.look_up(delivery, external_id, company_id)
-        if found is None:
-            reason = Text(
-                "may_not_look_up", "Zenvoices does not let it be looked up for this company"
-            )
-            return transitions.Undecidable(reason)
+        found = await self.look_up(delivery, external_id)
         if found.outcome == "found":
-            return _arrived(found, _FOUND_LATER, external_id)
+            return arrived(found, external_id)
         if delivery.state == "uncertain" and delivery.intended_at is None:
             return None
         if found.outcome == "cannot tell":
-            return transitions.Undecidable(_CANNOT_TELL)
-        if self._session.head.lookups_lag:
-            reason = Text("look_ups_lag", "look-ups in Zenvoices do not show new documents at once")
-            return transitions.Undecidable(reason)
-        control = await self._control(delivery.company_id or company_id)
+            return _CANNOT_TELL
+        company_id = delivery.company_id or self._context.checks.company_id
+        lags = self._session.head.lookups_lag
+        control = "fails" if lags else await self._control(company_id)
         if control == "fails":
-            return transitions.Undecidable(_LOOK_UPS_FAIL)
+            return _LOOK_UPS_FAIL
         if found.answered_at is None:
             return None
         if control != "works":
@@ -97,15 +88,17 @@ class AsyncRecovery:
             return transitions.NoControl(found.answered_at)
         if not delivery.in_doubt and self._may_be_sending(delivery):
             return None
-        return transitions.Absent(found.answered_at, self._session.head.deliveries)
+        return transitions.Absent(found.answered_at)
 
     def _may_be_sending(self, delivery: Delivery) -> bool:
         """Return True if another worker may still be uploading this document."""
-        began, now = delivery.intended_at, self._clock()
-        # If the intent is in the future, this machine's clock was set back, so return False. Before
+        began, now = delivery.intended_at, self._context.clock()
+        # If `began` is in the future, this machine's clock was set back, so return False. Before
         # the document is sent again, `delivery.transition` still requires two "not found" answers,
         # at least 10 minutes apart by the server's clock.
-        return began is not None and began <= now < began + self._zenvoices.deadline + MARGIN
+        return (
+            began is not None and began <= now < began + self._context.zenvoices.deadline + MARGIN
+        )
 
     @property
     def restored(self) -> bool:
@@ -113,24 +106,24 @@ class AsyncRecovery:
         return self._session.head.restored_at is not None
 
     async def before_sending(
-        self, delivery: Delivery, external_id: str, company_id: int, *, thorough: bool
+        self, delivery: Delivery, external_id: str, *, thorough: bool
     ) -> transitions.Event | None:
         """Look a document up before it is sent; return None to send it, else the event to record.
 
         Args:
             delivery: The document's delivery.
             external_id: The external id of the planned upload.
-            company_id: The company's present number.
-            thorough: Whether an upload may be missing in the checkpoint. If True, look the document
-                up under old company numbers too, and return `Undecidable` if look-ups cannot be
-                trusted.
+            thorough: Whether an upload may be missing in the checkpoint. If True, return
+                `Undecidable` if look-ups cannot be trusted. Old company numbers are looked up too
+                if this argument or `restored` is True.
         """
+        company_id = self._context.checks.company_id
         for name in dict.fromkeys((delivery.external_id or external_id, external_id)):
-            found = await self.look_up(delivery, name, company_id)
-            if found is not None and found.outcome == "found":
-                return _arrived(found, _WAS_THERE, name)
-            if thorough and (found is None or found.outcome == "cannot tell"):
-                return transitions.Undecidable(_CANNOT_TELL)
+            found = await self.look_up(delivery, name)
+            if found.outcome == "found":
+                return arrived(found, name)
+            if thorough and found.outcome == "cannot tell":
+                return _CANNOT_TELL
             for number in self._session.head.companies if thorough or self.restored else ():
                 # An upload that the checkpoint has lost may be under an old company number.
                 if number != company_id:
@@ -138,7 +131,7 @@ class AsyncRecovery:
                     if isinstance(event, transitions.Arrived) or (thorough and event is not None):
                         return event
         if thorough and await self._control(company_id) in ("fails", "unknown"):
-            return transitions.Undecidable(_LOOK_UPS_FAIL)
+            return _LOOK_UPS_FAIL
         return None
 
     async def _under_old_number(
@@ -151,34 +144,27 @@ class AsyncRecovery:
             answer for this number.
         """
         with suppress(NotFoundError, PermissionDeniedError, RejectedError):
-            found = await self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
+            found = await self.find(external_id, company_id)
             if found.outcome == "found":
-                return _arrived(found, _WAS_THERE, external_id)
+                return arrived(found, external_id)
             # Zenvoices may answer "not found" for every document of a number that is no longer in
             # use. So test look-ups again: the number may have been closed since the last test.
             if found.outcome == "not found" and await self._probe(company_id) == "works":
                 return None
-        reason = Text(
-            "old_number",
-            "Zenvoices does not say what it has under the company's old number {0}",
-            str(company_id),
-        )
-        return transitions.Undecidable(reason)
+        return _CANNOT_TELL
 
-    async def look_up(self, delivery: Delivery, external_id: str, company_id: int) -> Lookup | None:
+    async def look_up(self, delivery: Delivery, external_id: str) -> Lookup:
         """Look a document up under the company number of its upload, then under the present one.
 
         Returns:
             The answer that found the document; if it was not found, the answer for the number of
-            its upload. None if the user has no permission for that number.
+            its upload, which is "cannot tell" if the user has no permission for that number.
         """
-        answer: Lookup | None = None
+        answer, company_id = Lookup("cannot tell"), self._context.checks.company_id
         first = delivery.company_id or company_id
         for company in dict.fromkeys((first, company_id)):
             try:
-                found = await self._zenvoices.inbox.find(
-                    external_id=external_id, company_id=company
-                )
+                found = await self.find(external_id, company)
             except PermissionDeniedError:
                 if company == company_id:
                     raise
@@ -195,7 +181,7 @@ class AsyncRecovery:
 
         Returns:
             ``"works"``, ``"fails"``, ``"nothing"`` (the inbox is empty) or ``"unknown"`` (no
-            document to test with).
+            document to test with was found).
         """
         # Repeat the probe if the answer is "nothing" or "unknown", and a document was delivered
         # since. That document can serve as the control. The other answers hold for the whole run.
@@ -215,25 +201,27 @@ class AsyncRecovery:
             return "fails"
         # None of the stored controls is under this company number, so use any document that has an
         # external id.
-        listing = self._zenvoices.inbox.list(company_id=company_id)
-        pages = shown = 0
+        listing = self._context.zenvoices.inbox.list(company_id=company_id)
+        shown = 0
         try:
-            async for page in listing.pages():
-                shown += len(page.items)
-                for document in page.items:
-                    if document.external_id and document.company_id == company_id:
-                        works = await self._finds(document.external_id, company_id)
-                        return "works" if works else "fails"
-                pages += 1
-                if pages == CONTROL_PAGES:
+            async for document in listing:
+                if document.external_id and document.company_id == company_id:
+                    works = await self._finds(document.external_id, company_id)
+                    return "works" if works else "fails"
+                shown += 1
+                if shown == MOST_SHOWN:
                     break
-        except (ConfigurationError, NotFoundError, ProtocolError, RejectedError):
+        except NO_LIST:
             return "unknown"
         return "nothing" if listing.complete and not shown else "unknown"
 
     async def _finds(self, external_id: str, company_id: int) -> bool:
-        found = await self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
-        return found.outcome == "found"
+        return (await self.find(external_id, company_id)).outcome == "found"
+
+    async def find(self, external_id: str, company_id: int) -> Lookup:
+        """Look an external id up under one company number."""
+        inbox = self._context.zenvoices.inbox
+        return await inbox.find(external_id=external_id, company_id=company_id)
 
     async def control(self, external_id: str, company_id: int, inbox_id: int | None) -> LookupProbe:
         """Look up a document that was just delivered, and return whether it was found.
@@ -241,7 +229,7 @@ class AsyncRecovery:
         `inbox_id` is the number that its upload got; None if no number is to be compared.
         """
         try:
-            found = await self._zenvoices.inbox.find(external_id=external_id, company_id=company_id)
+            found = await self.find(external_id, company_id)
         except ServiceError as error:
             return LookupProbe(None, error)
         shown = found.document.id if found.document else None
@@ -249,11 +237,10 @@ class AsyncRecovery:
         return LookupProbe(found.outcome == "found", other=shown if twice else None)
 
 
-def _arrived(found: Lookup, reason: str, external_id: str) -> transitions.Arrived:
-    document = found.document
+def arrived(found: Lookup, external_id: str) -> transitions.Arrived:
+    """Return the event for a look-up that found the document."""
+    document, reason = found.document, Text("found_there", "found in Zenvoices")
+    number = document.id if document else None
     return transitions.Arrived(
-        document.id if document else None,
-        reason,
-        external_id,
-        document.company_id if document else None,
+        number, reason, external_id, document.company_id if document else None
     )

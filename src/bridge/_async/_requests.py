@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 
 from _client_kit._errors import NotFoundError, ServiceError
 from _client_kit._text import Text
-from banqup_client import AsyncBanqupClient, Document
+from banqup_client import Document
+from bridge._async._context import AsyncContext
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
-from bridge._delivery.delivery import Delivery, WaitReason
-from bridge._delivery.eligibility import Exportable
+from bridge._delivery.arguments import NUMBER_HINT
 from bridge._delivery.faults import Blame, blame_of
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._errors import setting_error
@@ -20,75 +20,68 @@ from bridge._mapping.calling import judge
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
 from bridge._reports.report import Request
 from bridge._reports.texts import say
-from bridge._stores.protocol import FIND_LIMIT
 
 logger = logging.getLogger("bridge")
 
-_BY_THE_RULE = (WaitReason.CLIENT, WaitReason.NONE, WaitReason.RULE)
-
 
 async def request_all(
-    session: AsyncCheckpointSession,
-    wanted: Sequence[str],
-    clock: Callable[[], float],
-    banqup: AsyncBanqupClient,
-    space_id: str,
-    exportable: Exportable,
+    context: AsyncContext, session: AsyncCheckpointSession, wanted: Sequence[str]
 ) -> tuple[Request, ...]:
     """Mark documents to be sent by the next run.
 
-    A document is refused if its upload may have arrived, or if it is not in the space. The result
-    of an accepted document says why it would not be sent without this request, if that is so.
+    A document is refused if its upload may have arrived, or if Banqup does not show it in the
+    space. If an accepted document would not be sent without this request, its result says why.
 
     Raises:
         ServiceError: Banqup cannot be asked about any document now. Documents that were accepted
             before stay accepted.
     """
     answers: list[Request] = []
-    for start in range(0, len(wanted), FIND_LIMIT):
-        some = wanted[start : start + FIND_LIMIT]
-        stored = await session.find(some)
-        for document_id in some:
-            delivery = stored.get(document_id)
+    known = await session.find(wanted)
+    try:
+        for document_id in wanted:
+            delivery = known.get(document_id)
             if delivery is None:
                 delivery = deliveries.first_seen(document_id, None)
-                try:
-                    found = await _find(banqup, space_id, document_id)
-                except ServiceError:
-                    await session.flush()  # otherwise the documents accepted before are forgotten
-                    raise
-                verdict = None if isinstance(found, str) else judge(exportable, found)
+                found = await _find(context, document_id)
+                await session.flush()  # renew the lease, which many calls would outlast
+                verdict = None if isinstance(found, str) else judge(context.exportable, found)
                 reason = found if isinstance(found, str) else ""
                 held = "" if verdict is None else verdict.reason
             else:
-                reason = _why_not(delivery)
-                waits = delivery.state == "waiting" and delivery.cause in _BY_THE_RULE
-                held = delivery.reason if waits else ""
-                if delivery.state in ("delivered", "confirmed"):
+                reason, held = "", delivery.reason if delivery.waits_for_rule else ""
+                if delivery.state == "sending":
+                    reason = Text("may_be_on_its_way", "may be on its way; the next run finds out")
+                elif delivery.state == "uncertain":
+                    template = "nobody knows whether it arrived; settle() says so first"
+                    reason = Text("settle_first", template)
+                elif delivery.state in ("delivered", "confirmed"):
                     held = Text("there_twice", "Zenvoices has it already, and will have it twice")
             if not reason:
-                wish = deliveries.transition(delivery, transitions.Requested(), clock())
-                session.put(stored.get(document_id), wish)
+                wish = deliveries.transition(delivery, transitions.Requested(), context.clock())
+                session.put(known.get(document_id), wish)
             else:
                 # Without this warning, a program that ignores the result would never notice that
                 # the document is not sent.
                 logger.warning("resend(): document %r is not accepted: %s", document_id, reason)
             answers.append(Request(document_id, accepted=not reason, reason=reason or held))
-        await session.flush()
+    finally:
+        await session.flush()  # what was accepted before an error stays accepted
     return tuple(answers)
 
 
-async def _find(banqup: AsyncBanqupClient, space_id: str, document_id: str) -> Document | str:
-    """Read a document without a delivery from Banqup; return it, or why it cannot be sent."""
+async def _find(context: AsyncContext, document_id: str) -> Document | str:
+    """Read from Banqup a document that has no delivery; return it, or why it cannot be sent."""
+    unknown = Text(
+        "unknown_document",
+        "unknown to this connection, and Banqup has no document of this id in this space. An id is "
+        "not the number of an invoice: banqup-zenvoices status --waiting (in Python: "
+        "status(waiting=True)) and the report of an export show both.",
+    )
     try:
-        document = await banqup.documents.get(space_id, document_id)
+        document = await context.banqup.documents.get(context.space_id, document_id)
     except NotFoundError:
-        return Text(
-            "unknown_document",
-            "unknown to this connection, and Banqup has no document of this id in this space. An "
-            "id is not the number of an invoice: banqup-zenvoices status --waiting (in Python: "
-            "status(waiting=True)) and the report of an export show both.",
-        )
+        return unknown
     except ServiceError as error:
         if blame_of(error) is Blame.RUN:
             raise
@@ -97,21 +90,11 @@ async def _find(banqup: AsyncBanqupClient, space_id: str, document_id: str) -> D
             "unknown to this connection, and Banqup did not show it ({0})",
             error.message,
         )
-    if of_another_space(document.space_id, space_id):
-        return Text("in_other_space", "in another space of Banqup")
-    return document
-
-
-def _why_not(delivery: Delivery) -> str:
-    if delivery.state == "sending":
-        return Text("may_be_on_its_way", "may be on its way; the next run finds out")
-    if delivery.state == "uncertain":
-        return Text("settle_first", "nobody knows whether it arrived; settle() says so first")
-    return ""
+    return unknown if of_another_space(document.space_id, context.space_id) else document
 
 
 async def settle_one(
-    session: AsyncCheckpointSession, document_id: str, delivered: bool, clock: Callable[[], float]
+    context: AsyncContext, session: AsyncCheckpointSession, document_id: str, delivered: bool
 ) -> DeliveryRow:
     """Record whether a document that status() names is in Zenvoices; return its line.
 
@@ -124,22 +107,18 @@ async def settle_one(
             "settle_unknown",
             "the document {0!r} is unknown to this connection",
             document_id,
-            hint="Reports and status --waiting show a document's id in Banqup; Zenvoices' number "
-            "is another.",
+            hint=NUMBER_HINT,
         )
-    if stored.state not in ("uncertain", "failed") and not stored.needs_naming:
+    if not stored.needs_person:
         raise setting_error(
             "settle_state",
             "the document {0!r} is {1}, not uncertain, failed or refused",
             *(document_id, say(stored.state)),
-            hint=Text(
-                "hint_settle_state",
-                "It needs no decision. To send it all the same, run banqup-zenvoices resend {0} "
-                "(in Python: resend([{0!r}])).",
-                document_id,
-            ),
+            hint="It needs no decision. To send it all the same, run banqup-zenvoices resend {0} "
+            "(in Python: resend([{0!r}])).",
         )
-    new = deliveries.transition(stored, transitions.DecidedByPerson(delivered), clock())
+    decided = transitions.DecidedByPerson(delivered)
+    new = deliveries.transition(stored, decided, context.clock())
     session.put(stored, new)
     await session.flush()
     return delivery_row(new)

@@ -7,7 +7,7 @@ import secrets
 from collections.abc import AsyncIterator, Mapping, Sequence
 from typing import Any, Self
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from _client_kit import _clock
 from _client_kit import _runtime_async as runtime
@@ -34,6 +34,7 @@ COMPANIES = 5
 """
 
 
+@define(eq=False)
 class AsyncCheckpointSession:
     """Read deliveries, collect changes, and commit them together under a lease.
 
@@ -48,25 +49,19 @@ class AsyncCheckpointSession:
         head: The connection's head, with changes that the next commit writes.
     """
 
-    def __init__(
-        self,
-        store: CheckpointStore,
-        key: str,
-        binding: Mapping[str, Any],
-        ttl: float,
-        *,
-        new: bool = False,
-    ) -> None:
-        self._store = store
-        self._key = key
-        self._binding = binding
-        self._ttl = ttl
-        self._new = new
-        self._lease: Lease | None = None
-        self._until = 0.0
-        self._rows: dict[str, Row] = {}
-        self._changed = False
-        self.head = Head(binding)
+    _store: CheckpointStore
+    _key: str
+    _binding: Mapping[str, Any]
+    _ttl: float
+    new: bool = field(default=False, kw_only=True)
+    _lease: Lease | None = None
+    _until: float = 0.0
+    _rows: dict[str, Row] = field(factory=dict[str, Row])
+    _changed: bool = False
+    head: Head = field(init=False)
+
+    def __attrs_post_init__(self) -> None:
+        self.head = Head(self._binding)
 
     async def __aenter__(self) -> Self:
         await self.acquire()
@@ -76,14 +71,14 @@ class AsyncCheckpointSession:
         await self.release()
 
     async def acquire(self) -> None:
-        """Take the lease and read the head.
+        """Take the lease and read the head; do nothing if nothing is stored and `new` is False.
 
         Raises:
             BusyError: Another worker holds the lease.
             StoreError: The store failed, or the head is damaged.
         """
-        if not self._new and await runtime.call_store(self._store.head, self._key) is None:
-            # Without this, an export started in a wrong folder would create a checkpoint file.
+        if not self.new and await runtime.call_store(self._store.head, self._key) is None:
+            # Without this return, an export in a wrong folder would create a checkpoint file.
             return
         owner = secrets.token_hex(8)
 
@@ -138,19 +133,22 @@ class AsyncCheckpointSession:
                 found[row.id] = delivery_of(row)
         return found
 
-    async def pages(self, *states: str, due: float | None = None) -> AsyncIterator[list[Delivery]]:
-        """Yield all deliveries in some states, at most 500 at a time.
+    async def all(self, *states: str, due: float | None = None) -> AsyncIterator[Delivery]:
+        """Yield all deliveries in some states; under the lease, commit after each 500 of them.
 
         Args:
-            states: The states.
-            due: Only deliveries that are due at this time; None for all.
+            states: Names of states, such as ``"waiting"``.
+            due: Only deliveries that are due at this time, in epoch seconds; None for all.
         """
         after: str | None = None
         while rows := await runtime.call_store(
             self._store.select, self._key, states, due=due, after=after, limit=PAGE
         ):
-            yield [delivery_of(row) for row in rows]
+            for row in rows:
+                yield delivery_of(row)
             after = rows[-1].id
+            if self._lease is not None:
+                await self.flush()
 
     def put(self, stored: Delivery | None, new: Delivery) -> None:
         """Queue a delivery for the next commit; `stored` is the delivery it replaces, or None."""
@@ -197,7 +195,7 @@ class AsyncCheckpointSession:
         await runtime.call_store(
             self._store.commit, self._lease, head=head, rows=tuple(rows.values()), ttl=self._ttl
         )
-        # Only after the commit: if it fails, the next commit must repeat its changes.
+        # Clear both only after the commit: if it fails, the next commit must write the changes.
         self._rows, self._changed = {}, False
         self._until = asked_at + self._ttl
 

@@ -70,13 +70,13 @@ STATES = (
 )
 
 
-_SEEN = Text("person_saw", "seen in Zenvoices by a person")
+_BEFORE = Text("before_activation", "was there before activation")
 
 
 class WaitReason(Enum):
     """The reason why a delivery waits, which decides when the document is read again or sent.
 
-    `NONE` is also the value of a delivery that does not wait, unless the value is `GONE`.
+    A delivery that does not wait has `NONE`, or `GONE` if Banqup no longer has the document.
     """
 
     NONE = ""
@@ -143,7 +143,7 @@ class Delivery:
             no other document was there to test look-ups with.
         inbox_id: The number of the inbox document in Zenvoices.
         label: Supplier or customer, number or file name, and date, so that people recognise the
-            document. The store drops the label when the document is delivered or skipped.
+            document. It is not stored for a document that is delivered or skipped.
         files: A digest of the ids and sizes of its files, from the last list before the document
             was sent. None if no list showed it before.
         unknown: The status or folder that the rule does not know, if the document waits for that.
@@ -185,6 +185,17 @@ class Delivery:
         return self.state == "waiting" and failed
 
     @property
+    def needs_person(self) -> bool:
+        """Whether settle() may decide about the document."""
+        return self.state in ("uncertain", "failed") or self.needs_naming
+
+    @property
+    def waits_for_rule(self) -> bool:
+        """Whether the document waits because the rule did not allow it when it was last shown."""
+        by_rule = self.cause in (WaitReason.CLIENT, WaitReason.NONE, WaitReason.RULE)
+        return self.state == "waiting" and by_rule
+
+    @property
     def attempted(self) -> bool:
         """Whether an upload was ever about to begin, or a failed attempt is charged."""
         return self.external_id is not None or self.attempts > 0 or self.generation > 0
@@ -213,27 +224,14 @@ def at_activation(
     An exportable document becomes ``baseline`` and is sent only after resend(). A document that
     waits is sent once its status has changed and the rule allows it.
     """
+    listed = Delivery(document_id, folder=folder, status_at_activation=status)
     if verdict is None:
-        return Delivery(
-            document_id,
-            "baseline",
-            folder,
-            Text("before_activation", "was there before activation"),
-            status_at_activation=status,
-        )
+        return evolve(listed, state="baseline", reason=_BEFORE)
+    listed = evolve(listed, reason=verdict.reason, label=label)
     if isinstance(verdict, Skip):
-        return Delivery(document_id, "skipped", folder, verdict.reason, label=label)
-    return Delivery(
-        document_id,
-        "waiting",
-        folder,
-        verdict.reason,
-        _cause_of(verdict),
-        status_at_activation=status,
-        predates_activation=True,
-        label=label,
-        unknown=verdict.unknown,
-    )
+        return evolve(listed, state="skipped")
+    cause = _cause_of(verdict)
+    return evolve(listed, cause=cause, predates_activation=True, unknown=verdict.unknown)
 
 
 def _pause(count: int, first: float = FIRST_PAUSE) -> float:
@@ -241,13 +239,16 @@ def _pause(count: int, first: float = FIRST_PAUSE) -> float:
     return min(first * 2.0 ** min(count, 10), LONGEST_PAUSE)
 
 
-def transition(delivery: Delivery, event: transitions.Event, now: float) -> Delivery:
+def transition(
+    delivery: Delivery, event: transitions.Event, now: float, delivered: int = 0
+) -> Delivery:
     """Return the delivery after the event.
 
     Args:
         delivery: The delivery before the event.
         event: What happened.
         now: Epoch seconds by the connection's clock.
+        delivered: How many documents this connection has delivered so far.
 
     Raises:
         ValueError: The event is not possible in this state.
@@ -264,17 +265,13 @@ def transition(delivery: Delivery, event: transitions.Event, now: float) -> Deli
             return delivery
         case transitions.Requested() if state not in ("sending", "uncertain"):
             return _requested(delivery, now)
-        case transitions.NotReady(file=False) if state == "waiting":
+        case transitions.Unread() if state == "waiting":
             later = now + _pause(delivery.polls)
             return evolve(delivery, due=later, polls=delivery.polls + 1)
         case transitions.NotReady() if state == "waiting":
-            return evolve(
-                delivery,
-                reason=event.reason,
-                cause=WaitReason.NOT_READY,
-                due=now + _pause(delivery.polls, FIRST_PAUSE_NOT_READY),
-                polls=delivery.polls + 1,
-            )
+            due = now + _pause(delivery.polls, FIRST_PAUSE_NOT_READY)
+            polled = evolve(delivery, polls=delivery.polls + 1)
+            return _waits(polled, event.reason, WaitReason.NOT_READY, due)
         case transitions.Skipped(reason, gone=True) if state == "waiting":
             return evolve(delivery, state="skipped", reason=reason, cause=WaitReason.GONE, due=None)
         case transitions.Skipped() if state == "waiting":
@@ -303,53 +300,31 @@ def transition(delivery: Delivery, event: transitions.Event, now: float) -> Deli
                 polls=0,
             )
         case transitions.Refused() if state in ("waiting", "sending"):
-            return _refused(delivery, event, now)
+            return _refused(delivery, event, now, delivered)
         case transitions.Held() if state in ("waiting", "sending"):
-            return evolve(
-                delivery,
-                state="waiting",
-                reason=event.reason,
-                cause=WaitReason.QUEUED,
-                due=now,
-                suspect=delivery.suspect or event.suspect,
-                polls=delivery.polls + 1,
-                in_doubt=False,
-                absent_at=None,
-            )
+            suspect, polls = delivery.suspect or event.suspect, delivery.polls + 1
+            held = evolve(delivery, suspect=suspect, polls=polls)
+            return _waits(held, event.reason, WaitReason.QUEUED, now)
         case transitions.AttemptRefunded() if state in ("waiting", "failed"):
             # Count a poll instead of the attempt: the pause grows, so that others are sent first.
             attempts = max(0, delivery.attempts - 1)
-            return evolve(
-                delivery,
-                state="waiting",
-                reason=event.reason,
-                cause=WaitReason.RETRY,
-                due=now + _pause(delivery.polls),
-                attempts=attempts,
-                deliveries_before=delivery.deliveries_before if attempts else None,
-                polls=delivery.polls + 1,
-            )
+            before = delivery.deliveries_before if attempts else None
+            due, polls = now + _pause(delivery.polls), delivery.polls + 1
+            refunded = evolve(delivery, attempts=attempts, deliveries_before=before, polls=polls)
+            return _waits(refunded, event.reason, WaitReason.RETRY, due)
         case transitions.NotSent() if state in ("waiting", "sending", "uncertain"):
-            return evolve(
-                delivery,
-                state="waiting",
-                reason=event.reason,
-                cause=WaitReason.QUEUED,
-                due=now,
-                attempts=delivery.attempts + (state == "uncertain"),
-                # An uncertain document was exportable or requested before its first upload. A
-                # person, two look-ups or on_uncertain="resend" decided to send it again. So ignore
-                # its status in Banqup.
-                requested=delivery.requested or state == "uncertain",
-                in_doubt=False,
-                absent_at=None,
-            )
+            if state == "uncertain":
+                # The document was exportable or requested before its first upload. A person, two
+                # look-ups or on_uncertain="resend" decided to send it again. So ignore its status
+                # in Banqup.
+                delivery = evolve(delivery, attempts=delivery.attempts + 1, requested=True)
+            return _waits(delivery, event.reason, WaitReason.QUEUED, now)
         case transitions.InDoubt() if state == "sending":
             return evolve(delivery, reason=event.reason, in_doubt=True)
-        case transitions.Absent() if state == "sending":
-            return _absent(delivery, event, now)
-        case transitions.Absent() if state == "uncertain" and delivery.intended_at is not None:
-            return _absent(delivery, event, now)
+        case transitions.Absent() if state == "sending" or (
+            state == "uncertain" and delivery.intended_at is not None
+        ):
+            return _absent(delivery, event, now, delivered)
         case transitions.NoControl(at) if state == "sending":
             return _without_control(delivery, at)
         case transitions.NoControl() | transitions.Undecidable() if state == "uncertain":
@@ -361,14 +336,14 @@ def transition(delivery: Delivery, event: transitions.Event, now: float) -> Deli
             # external id. So delete `intended_at`: without this time, a "not found" never causes
             # another upload.
             return _ended(evolve(delivery, intended_at=None), "uncertain", event.reason)
+        case transitions.DecidedByPerson(delivered=True) if delivery.needs_person:
+            return _ended(
+                delivery, "delivered", Text("person_saw", "seen in Zenvoices by a person")
+            )
         case transitions.DecidedByPerson() if state == "uncertain":
-            if event.delivered:
-                return _ended(delivery, "delivered", _SEEN)
             reason = Text("person_did_not_see", "not in Zenvoices, says a person")
             return transition(delivery, transitions.NotSent(reason), now)
-        case transitions.DecidedByPerson() if state == "failed" or delivery.needs_naming:
-            if event.delivered:
-                return _ended(delivery, "delivered", _SEEN)
+        case transitions.DecidedByPerson() if delivery.needs_person:
             return _ended(delivery, "skipped", Text("settled", "settled by a person"))
         case transitions.Confirmed() if state in ("delivered", "confirmed"):
             found = delivery.inbox_id if event.inbox_id is None else event.inbox_id
@@ -376,6 +351,20 @@ def transition(delivery: Delivery, event: transitions.Event, now: float) -> Deli
         case _:
             message = f"{type(event).__name__} cannot happen to a delivery that is {state}"
             raise ValueError(message)
+
+
+def _waits(delivery: Delivery, reason: str, cause: WaitReason, due: float) -> Delivery:
+    """Make the delivery wait; whatever is known of its last upload is over."""
+    return evolve(
+        delivery,
+        state="waiting",
+        reason=reason,
+        cause=cause,
+        due=due,
+        in_doubt=False,
+        absent_at=None,
+        no_control_since=None,
+    )
 
 
 def _ended(delivery: Delivery, state: str, reason: str) -> Delivery:
@@ -401,7 +390,7 @@ def _held(delivery: Delivery, reason: str) -> Delivery:
     return evolve(_ended(delivery, "uncertain", reason), in_doubt=delivery.in_doubt)
 
 
-def _absent(delivery: Delivery, event: transitions.Absent, now: float) -> Delivery:
+def _absent(delivery: Delivery, event: transitions.Absent, now: float, delivered: int) -> Delivery:
     """Record a look-up that did not find the document; after the second one, end the doubt.
 
     The two answers must be at least 10 minutes apart by the server's clock. After the second one,
@@ -418,7 +407,7 @@ def _absent(delivery: Delivery, event: transitions.Absent, now: float) -> Delive
         again = Text("did_not_arrive", "did not arrive; sent again")
         return transition(delivery, transitions.NotSent(again), now)
     reason = Text("lost", "its upload had no answer, and it did not arrive")
-    charged = _refused(delivery, transitions.Refused(reason, deliveries=event.deliveries), now)
+    charged = _refused(delivery, transitions.Refused(reason), now, delivered)
     return evolve(charged, suspect=charged.state == "waiting")
 
 
@@ -454,7 +443,7 @@ def _requested(delivery: Delivery, now: float) -> Delivery:
 
 
 def _listed(delivery: Delivery, event: transitions.Listed, now: float) -> Delivery:
-    if delivery.external_id is None:  # a label from an upload holds the number of the invoice
+    if delivery.external_id is None:  # after an upload, keep the label: it has the invoice number
         delivery = evolve(delivery, label=event.label or delivery.label)
     if event.files is not None:
         delivery = evolve(delivery, files=event.files)
@@ -494,33 +483,24 @@ def _cause_of(verdict: Wait) -> WaitReason:
 def _first_shown(delivery: Delivery, event: transitions.Listed, due: float) -> Delivery:
     """Handle the first status of a document whose status was missing at activation.
 
-    Its appearance does not prove that the status has changed since, so an exportable document is
-    skipped.
+    A first status does not prove that the status has changed since activation, so an exportable
+    document is skipped.
     """
     if event.verdict is None:
-        reason = Text("before_without_status", "was there before activation, with no status shown")
-        return _ended(delivery, "skipped", reason)
+        return _ended(delivery, "skipped", _BEFORE)
     return evolve(delivery, status_at_activation=event.status, due=due)
 
 
-def _refused(delivery: Delivery, event: transitions.Refused, now: float) -> Delivery:
+def _refused(
+    delivery: Delivery, event: transitions.Refused, now: float, delivered: int
+) -> Delivery:
     attempts = delivery.attempts + 1
     before = delivery.deliveries_before
-    before = event.deliveries if before is None else before
+    before = delivered if before is None else before
     # Without this condition, an outage of some days would make every document of these days fail.
-    others_pass = event.deliveries > before
+    others_pass = delivered > before
     if event.final or (attempts >= MAX_ATTEMPTS and others_pass):
         return evolve(_ended(delivery, "failed", event.reason), attempts=attempts)
     pause = LONGEST_PAUSE if attempts >= MAX_ATTEMPTS else _pause(attempts - 1)
-    return evolve(
-        delivery,
-        state="waiting",
-        reason=event.reason,
-        cause=WaitReason.RETRY,
-        due=now + pause,
-        attempts=attempts,
-        deliveries_before=before,
-        in_doubt=False,
-        absent_at=None,
-        no_control_since=None,
-    )
+    charged = evolve(delivery, attempts=attempts, deliveries_before=before)
+    return _waits(charged, event.reason, WaitReason.RETRY, now + pause)

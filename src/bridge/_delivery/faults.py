@@ -20,6 +20,7 @@ from _client_kit._errors import (
     StoreError,
     UnreachableError,
 )
+from _client_kit._operations import USER_CODE
 from _client_kit._text import Text, joined
 from banqup_client import FileRefusedError
 from bridge._delivery.delivery import Delivery
@@ -37,6 +38,8 @@ never end the run."""
 UPLOAD = "inbox.upload"
 
 _TOKEN = ("login", "token.get")
+NO_LIST = (ConfigurationError, NotFoundError, ProtocolError, RejectedError)
+"""Errors that a list raises if the service does not have it."""
 HELD_BEFORE_SUCCESS = 3
 HELD_AFTER_SUCCESS = 10
 NAMED = 10
@@ -53,34 +56,46 @@ class Blame(Enum):
     """Not known yet; the end of the run decides: see :class:`FaultTracker`."""
 
 
-def blame_of(error: Exception) -> Blame:
+def blame_of(error: ServiceError) -> Blame:
     """Return who is to blame for an error.
 
     Do not call this for an upload that may have arrived: see `in_doubt`.
     """
-    if not isinstance(error, ServiceError):
-        return Blame.DOCUMENT
     if isinstance(error, ProtocolError) and error.code == "wrong_size":
         return Blame.DOCUMENT
     if error.operation in _TOKEN or isinstance(error, StoreError):
         return Blame.RUN
     if isinstance(error, UnreachableError):
-        # Files are stored on another host than the API, so other documents may succeed.
+        # Files come from another host than the API, so other calls may succeed.
         return Blame.OPEN if error.operation == DOWNLOAD else Blame.RUN
     if isinstance(error, (RejectedError, NotFoundError, ConfigurationError)):
         # Without a status, this library itself refused the document. A refusal with the service's
         # own error body proves that the call exists and is permitted.
-        by_library = error.status is None
-        certain = by_library or error.own or is_final(error)
+        certain = error.status is None or error.own or is_final(error)
         return Blame.DOCUMENT if certain else Blame.OPEN
     return Blame.OPEN
 
 
-def is_final(error: Exception) -> bool:
+def operation_of(error: Exception, during: str = "") -> str:
+    """Return the operation that failed: `FUNCTION`, `MAPPER`, `during`, or the one in the error."""
+    if not isinstance(error, ServiceError):
+        return during
+    if error.code == USER_CODE and error.operation != MAPPER:
+        return FUNCTION
+    return during or error.operation or ""
+
+
+def reason_of(error: Exception | None) -> str:
+    """Return why a call failed, as text for people."""
+    if isinstance(error, ServiceError):
+        return error.message
+    return Text("broke", "an unexpected {0} ended it", type(error).__name__)
+
+
+def is_final(error: ServiceError) -> bool:
     """Return True if no further attempt can succeed: the file is too large or infected."""
-    if isinstance(error, RejectedError) and error.code == "too_large":
-        return True
-    return isinstance(error, FileRefusedError)
+    too_large = isinstance(error, RejectedError) and error.code == "too_large"
+    return too_large or isinstance(error, FileRefusedError)
 
 
 def in_doubt(error: Exception, *, began: bool) -> bool:
@@ -95,9 +110,9 @@ def in_doubt(error: Exception, *, began: bool) -> bool:
     return began
 
 
-def asks_again(error: Exception) -> bool:
+def asks_again(error: ServiceError) -> bool:
     """Return True if a read-only call should test whether the service refuses every call."""
-    if not isinstance(error, ServiceError) or error.operation == DOWNLOAD:
+    if error.operation == DOWNLOAD:
         return False  # no other call can test a signed URL, which is for one file
     refused = error.status in (401, 403, 429)
     return refused or (error.service == "zenvoices" and isinstance(error, NotFoundError))
@@ -111,14 +126,17 @@ class HeldRefusal:
         operation: The name of the refused operation, such as ``files.details``; or `MAPPER` or
             `FUNCTION`.
         delivery: The document's delivery.
-        error: The service's error; None for a failure of the user's code.
-        chargeable: False for a document that was only read again and was not about to be sent.
+        error: The error, of the service or of the user's code.
     """
 
     operation: str
     delivery: Delivery
-    error: ServiceError | None
-    chargeable: bool = True
+    error: ServiceError
+
+    @property
+    def chargeable(self) -> bool:
+        """Whether the document was to be sent, and not only read again."""
+        return not self.delivery.waits_for_rule
 
 
 @define
@@ -166,13 +184,18 @@ class FaultTracker:
             if refusal.operation in self.passed and refusal.chargeable
         ]
 
-    def unexplained(self) -> list[HeldRefusal]:
-        """Return the chargeable refusals by a service whose operation never worked in this run."""
-        return [
-            refusal
-            for refusal in self.held.values()
-            if refusal.operation not in self.passed and refusal.error and refusal.chargeable
-        ]
+    def unexplained(self) -> ServiceError | None:
+        """Return the error of a service's operation that never worked in this run, if any."""
+        for refusal in self.held.values():
+            explained = refusal.operation in self.passed or refusal.operation in USERS_CODE
+            if refusal.chargeable and not explained:
+                return self.error(refusal)
+        return None
+
+    def error(self, refusal: HeldRefusal) -> ServiceError:
+        """Return the refusal's error, whose message names all documents of the operation."""
+        held = self.held.values()
+        return naming(refusal.error, [one for one in held if one.operation == refusal.operation])
 
 
 def naming(error: ServiceError, refusals: list[HeldRefusal]) -> ServiceError:
@@ -213,16 +236,10 @@ def too_many_unrecorded(most: int) -> ConfigurationError:
 
 def no_files_at_all() -> ConfigurationError:
     """Return the error for a space whose documents have shown no file to download for a day."""
-    return ConfigurationError(
-        Text(
-            "no_files",
-            "for a day no document of this space has shown a file, or an address to fetch one from",
-        ),
-        service="banqup",
-        hint=Text(
-            "hint_no_files",
-            "The names in Banqup's answers may differ from what this library assumes: see the "
-            "contract= argument of BanqupClient, and verify(deep=True), or banqup-zenvoices "
-            "verify --deep.",
-        ),
+    return setting_error(
+        "no_files",
+        "for a day no document of this space has shown a file, or an address to fetch one from",
+        hint="The names in Banqup's answers may differ from what this library assumes: see the "
+        "contract= argument of BanqupClient, and verify(deep=True), or banqup-zenvoices verify "
+        "--deep.",
     )

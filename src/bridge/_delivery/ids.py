@@ -4,6 +4,11 @@ from __future__ import annotations
 
 import re
 
+from attrs import evolve
+
+from _client_kit._address import is_id
+from _client_kit._response import Page
+from banqup_client import Document
 from banqup_client._space_id import check_space_id
 from bridge._errors import setting_error
 
@@ -35,6 +40,23 @@ def of_another_space(named: str | None, space_id: str) -> bool:
         space_id: The id of the connection's space, in canonical form.
     """
     return bool(named) and canonical_id(str(named)) != space_id
+
+
+def usable(page: Page[Document], folder: str, space_id: str) -> tuple[dict[str, Document], int]:
+    """Return a page's documents by canonical id, and the number of its other entries.
+
+    The others cannot be read, have no usable id, or are of another space. A document that names no
+    folder is in the folder that was listed.
+    """
+    documents: dict[str, Document] = {}
+    unfit = page.unreadable
+    for document in page.items:
+        if not is_id(document.id) or of_another_space(document.space_id, space_id):
+            unfit += 1
+            continue
+        named = document if document.folder else evolve(document, folder=folder)
+        documents.setdefault(canonical_id(document.id), named)
+    return documents, unfit
 
 
 def company_code_of(given: object) -> str:

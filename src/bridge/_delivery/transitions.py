@@ -6,6 +6,7 @@ from datetime import datetime
 
 from attrs import frozen
 
+from _client_kit._text import Text
 from bridge._delivery.eligibility import Verdict
 
 
@@ -16,12 +17,12 @@ class Event:
 
 @frozen
 class Listed(Event):
-    """Banqup showed the document, in a list or by itself.
+    """Banqup showed the document, in a list or in answer to a call for this document alone.
 
     Attributes:
         status: The document's status in Banqup.
         verdict: The result of the rule ``exportable=``; None means export.
-        reread: Whether the document was read by itself because it was due.
+        reread: Whether the document was read with its own call, because it was due.
         label: A name by which people recognise the document.
         files: A digest of its files if a list showed it, else None.
     """
@@ -35,15 +36,18 @@ class Listed(Event):
 
 @frozen
 class NotReady(Event):
-    """The document's files cannot be fetched yet, or the document cannot be read now.
+    """The document's files cannot be fetched yet.
 
     Attributes:
         reason: Why, as text for people.
-        file: True if the files could not be fetched; False if the document could not be read.
     """
 
     reason: str
-    file: bool = True
+
+
+@frozen
+class Unread(Event):
+    """The document was due, but it could not be read."""
 
 
 @frozen
@@ -57,6 +61,9 @@ class Skipped(Event):
 
     reason: str
     gone: bool = False
+
+
+GONE = Skipped(Text("gone", "gone"), gone=True)
 
 
 @frozen
@@ -99,12 +106,10 @@ class Refused(Event):
     Attributes:
         reason: Why, as text for people.
         final: Whether to give the document up at once.
-        deliveries: How many documents this connection has delivered so far.
     """
 
     reason: str
     final: bool = False
-    deliveries: int = 0
 
 
 @frozen
@@ -153,11 +158,9 @@ class Absent(Event):
 
     Attributes:
         at: The answer's time by Zenvoices' clock.
-        deliveries: How many documents this connection has delivered so far.
     """
 
     at: datetime
-    deliveries: int = 0
 
 
 @frozen

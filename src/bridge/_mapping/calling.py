@@ -38,7 +38,8 @@ def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceF
     if not isinstance(result, Skip):
         for file in files:
             with suppress(OSError):  # the error comes again when the report reads the file
-                file.look()
+                # Without this, an event loop that makes the report would wait for the disk.
+                _ = file.warning
     return result
 
 
@@ -66,8 +67,6 @@ def judge(rule: Exportable, document: Document) -> Verdict:
         return Wait(reason)
     if isinstance(said, (Wait, Skip)):  # pyright: ignore[reportUnnecessaryIsInstance]
         return said
-    if isinstance(said, Coroutine):
-        said.close()
     reason = Text(
         "rule_returned",
         "return True or False from exportable=, or Wait(...) or Skip(...): it returned {0}",

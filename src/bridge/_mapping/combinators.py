@@ -36,6 +36,9 @@ _CODE = re.compile(r"[A-Za-z0-9._-]{1,30}")
 _FIELDS = ("folder", "category", "id", "number", "date", "supplier", "customer", "file")
 
 
+_PARTY_LEFT_OUT = Text("party_left_out", "documents of this supplier or customer are not exported")
+
+
 def only(
     mapper: _Mapper[_Said],
     *,
@@ -49,8 +52,8 @@ def only(
 
     Args:
         mapper: Maps the documents that are not skipped.
-        folders: ``PURCHASES``, ``SALES``.
-        categories: ``INVOICE``, ``CREDIT_NOTE``, ``PURCHASE_ORDER``.
+        folders: The folders to export: ``PURCHASES``, ``SALES``.
+        categories: The categories to export: ``INVOICE``, ``CREDIT_NOTE``, ``PURCHASE_ORDER``.
         parties: Names, VAT numbers or enterprise numbers of suppliers or customers. Letter case,
             spaces and dots make no difference. One party of a document must be in the list.
 
@@ -67,20 +70,18 @@ def only(
 
     def mapped(document: Document, files: Sequence[SourceFile]) -> Any:
         if wanted_folders is not None and _folded(document.folder) not in wanted_folders:
-            folder = str(document.folder)
-            return Skip(Text("folder_left_out", "the folder {0} is not exported", folder))
+            return Skip(_left_out(document.folder))
         if wanted_categories is not None and _folded(document.category) not in wanted_categories:
-            category = str(document.category)
-            return Skip(Text("category_left_out", "the category {0} is not exported", category))
+            return Skip(_left_out(document.category))
         if wanted_parties is not None and not wanted_parties & _names(document, files):
-            reason = Text(
-                "party_left_out",
-                "neither supplier nor customer is one whose documents are exported",
-            )
-            return Skip(reason)
+            return Skip(_PARTY_LEFT_OUT)
         return mapper(document, files)
 
     return _around(mapper, mapped)
+
+
+def _left_out(kind: str | None) -> Text:
+    return Text("kind_left_out", "{0}: documents of this kind are not exported", str(kind))
 
 
 def journal(
@@ -139,10 +140,7 @@ def without(mapper: _Mapper[_Said], *, parties: Collection[str]) -> _Mapper[_Sai
 
     def mapped(document: Document, files: Sequence[SourceFile]) -> Any:
         if unwanted & _names(document, files):
-            reason = Text(
-                "party_excluded", "documents of this supplier or customer are not exported"
-            )
-            return Skip(reason)
+            return Skip(_PARTY_LEFT_OUT)
         return mapper(document, files)
 
     return _around(mapper, mapped)
@@ -185,7 +183,7 @@ def _then(
     mapper: _Mapper[_Said],
     change: Callable[[Document, Sequence[SourceFile], InboxUpload], InboxUpload],
 ) -> _Mapper[_Said]:
-    """Return a mapper that applies `change` to the uploads of another; skips stay as they are."""
+    """Return a mapper that applies `change` to each upload of `mapper`; skips stay unchanged."""
 
     def mapped(document: Document, files: Sequence[SourceFile]) -> Any:
         said: object = mapper(document, files)
@@ -216,20 +214,16 @@ def _around(mapper: _Mapper[_Said], mapped: Any) -> _Mapper[_Said]:
 def _words(
     name: str, words: Collection[str] | None, known: Sequence[str] = ()
 ) -> frozenset[str] | None:
+    """Return words in one spelling; refuse one that is neither in `known` nor a `ServiceWord`."""
     if words is None:
         return None
     given = check_list(words, name, "texts", service="bridge")
     for word in given:
-        _check_known(word, known, f"a word of {name}")
-    return frozenset(_folded(word) for word in given)
-
-
-def _check_known(word: object, known: Sequence[str], name: str) -> None:
-    """Refuse a word that is neither in `known` nor a `ServiceWord`; an empty `known` allows all."""
-    if not isinstance(word, str):
-        raise argument_error(name, "a text", word, service="bridge")
-    if known and _folded(word) not in map(_folded, known):
-        check_service_word(word, known, name, service="bridge")
+        if not isinstance(word, str):
+            raise argument_error(f"a word of {name}", "a text", word, service="bridge")
+        if known and _folded(word) not in map(_folded, known):
+            check_service_word(word, known, f"a word of {name}", service="bridge")
+    return frozenset(map(_folded, given))
 
 
 def _folded(word: str | None) -> str:
@@ -253,8 +247,7 @@ def _by_folder(codes: Mapping[str, str]) -> JournalRule:
         raise argument_error(
             "codes", "a mapping of folders to codes, or a function", codes, service="bridge"
         )
-    for folder in codes:
-        _check_known(folder, FOLDERS, "a folder of codes")
+    _words("codes", list(codes), FOLDERS)
     by_folder = {_folded(folder): code for folder, code in codes.items()}
     for code in by_folder.values():
         _check_code(code)
@@ -264,10 +257,7 @@ def _by_folder(codes: Mapping[str, str]) -> JournalRule:
 def _check_code(code: object) -> None:
     if not isinstance(code, str) or not _CODE.fullmatch(code):
         # Do not show the code: a rule may return its own input, such as a bank account.
-        shape = f"{len(code)} characters" if isinstance(code, str) else type(code).__name__
-        raise configuration_error(
-            f"a journal code is 1 to 30 letters, digits, '.', '_' or '-', not {shape}"
-        )
+        raise configuration_error("a journal code is 1 to 30 letters, digits, '.', '_' or '-'")
 
 
 def _values(document: Document, files: Sequence[SourceFile]) -> dict[str, str]:

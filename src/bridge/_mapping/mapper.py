@@ -24,7 +24,8 @@ _UBL_NAMESPACES = (
     b"urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2",
 )
 _NAMESPACE_WITHIN = 64 * 1024
-# White space, and byte order marks in any encoding, also marks that were encoded twice.
+# Bytes to skip before the content: white space, and all bytes above 0x7F. Byte order marks consist
+# of such bytes, even if a mark was encoded twice.
 _BEFORE_CONTENT = b" \t\r\n" + bytes(range(0x80, 0x100))
 
 
@@ -116,13 +117,6 @@ class SourceFile:
             for content in contents
         )
 
-    def look(self) -> None:
-        """Read the file now and cache the result for `ubl`, `warning` and `is_unreadable`.
-
-        Without this, an event loop that makes the report would wait for the disk.
-        """
-        _ = self._found
-
     @cached_property
     def _formats(self) -> tuple[str, ...]:
         media = self.content_type.partition(";")[0].strip().lower()
@@ -158,28 +152,19 @@ def main_file(files: Sequence[SourceFile]) -> SourceFile:
     """Return the file that represents the document.
 
     It is the first of: a readable UBL, an unreadable UBL, a PDF, another XML file, another file.
-    Empty files are left out. If all files are empty, the first one is returned.
-
-    Raises:
-        ValueError: There are no files.
+    Empty files are left out, unless all files are empty.
     """
-    if not files:
-        message = "the document has no file"
-        raise ValueError(message)
-    present = [file for file in files if file.size > 0]
-    for is_wanted in _ORDER:
-        for file in present:
-            if is_wanted(file):
-                return file
-    return (present or files)[0]
+    return min([file for file in files if file.size > 0] or files, key=_rank)
 
 
-_ORDER: tuple[Callable[[SourceFile], bool], ...] = (
-    lambda file: file.ubl is not None,
-    lambda file: file.is_ubl,
-    lambda file: file.is_pdf,
-    lambda file: file.is_xml,
-)
+def _rank(file: SourceFile) -> int:
+    if file.ubl is not None:
+        return 0
+    if file.is_ubl:
+        return 1
+    if file.is_pdf:
+        return 2
+    return 3 if file.is_xml else 4
 
 
 def one_line(text: str) -> str:
@@ -195,13 +180,8 @@ def one_line(text: str) -> str:
 _BRACKETS = str.maketrans("[]", "()")
 
 
-def document_number(file: SourceFile) -> str:
-    """Return the invoice number from the UBL, else the file's name; Banqup gives no number."""
-    return one_line((file.ubl.number if file.ubl else None) or file.name)
-
-
 def default_mapper(document: Document, files: Sequence[SourceFile]) -> InboxUpload | Skip:
-    """Return an upload of one unchanged file: the UBL with its embedded PDF, else the PDF.
+    """Return an upload of one unchanged file: the UBL with its PDF, else the PDF, else another.
 
     Zenvoices recommends one UBL with its PDF inside, and can make two documents of two files
     (published). The subject is the kind of document, in the language of :func:`set_language`, and
@@ -214,9 +194,10 @@ def default_mapper(document: Document, files: Sequence[SourceFile]) -> InboxUplo
     credit = document.is_credit_note or (ubl is not None and ubl.kind == "credit note")
     sender = document.supplier.name or (ubl.supplier.name if ubl else None)
     kind = translate(say("credit note" if credit else "invoice"), language())
-    subject = f"{kind} {document_number(file)}"
+    # Banqup gives no number.
+    number = one_line((ubl.number if ubl else None) or file.name)
     return InboxUpload(
         attachments=(file.attachment(),),
-        subject=subject[:LONGEST_TEXT],
+        subject=f"{kind} {number}"[:LONGEST_TEXT],
         sender_name=one_line(sender) if sender else None,
     )

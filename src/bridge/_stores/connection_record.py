@@ -24,7 +24,7 @@ class ConnectionRecord:
     superseded lease as well as a released one.
 
     Attributes:
-        fence: The fence of the latest lease; one higher after its release.
+        fence: The number of the latest lease (`Lease.fence`); one higher after its release.
         owner: The worker that holds the lease, if any.
         expires: When the lease expires, in epoch seconds by the store's clock.
         ttl: The length of the lease in seconds.
@@ -79,16 +79,16 @@ class ConnectionRecord:
 class LeasedStore(ABC):
     """Base class of stores: implements the methods for lease and head.
 
-    A subclass says with `_use` how a connection's record is read and saved.
+    A subclass implements `_use`, which reads and saves the record of a connection.
     """
 
     @abstractmethod
     def _use(self, key: str, use: Use[_T], *, write: bool, rows: Sequence[Row] = ()) -> _T:
         """Call `use` with the record of a connection, save the changes, and return the result.
 
-        The record is saved if it changed, and `rows` with it, all in one transaction. For a write,
-        the transaction must exclude other writers before `use` reads the clock. Otherwise a lease
-        could expire while this call waits for them.
+        A write saves the record, and `rows` with it, all in one transaction. The transaction must
+        exclude other writers before `use` reads the clock. Otherwise a lease could expire while
+        this call waits for them.
         """
 
     def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:
@@ -115,7 +115,8 @@ class LeasedStore(ABC):
         """See :meth:`CheckpointStore.commit`.
 
         Raises:
-            TypeError: A state or value is not text; the store in memory would accept it.
+            TypeError: A row's state or value is not text. Without this check, the store in memory
+                would accept it.
         """
         if any(type(text) is not str for row in rows for text in (row.state, row.value)):
             raise TypeError("the state and the value of a row are texts")

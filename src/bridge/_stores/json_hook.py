@@ -17,11 +17,10 @@ from typing import Any, TypeVar
 from cattrs import Converter
 
 from _client_kit._arguments import check_function
-from _client_kit._errors import StoreError
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 from _client_kit._user_code import name_of, place_of
-from bridge._errors import store_error
+from bridge._errors import THE_CHECKPOINT, damaged, newer_version, store_error
 from bridge._stores.memory import ConnectionRows, RecordStore
 from bridge._stores.protocol import Lease
 
@@ -41,20 +40,7 @@ _SINGLE = Text("hint_single_worker", "Without compare-and-set, use single_worker
 
 _ATTEMPTS = 100
 """How often a change is tried until save() returns True. Each False means that another worker has
-committed. So this many in a row probably mean that save() never returns True."""
-
-_BUGS = (
-    ArithmeticError,
-    AssertionError,
-    AttributeError,
-    ImportError,
-    LookupError,
-    NameError,
-    NotImplementedError,
-    TypeError,
-    ValueError,
-)
-"""Exceptions of a hook that a second call would raise again, unlike a timeout."""
+committed. If save() returns False so often in a row, it probably never returns True."""
 
 _converter = Converter(detailed_validation=False)
 # A time in whole numbers has the same text before and after it is saved.
@@ -206,12 +192,14 @@ class HookCheckpoints(RecordStore):
             if raised_by_signal_handler(error):
                 raise
             place = place_of(error)
+            # Python's own exceptions, except those of the system, are bugs: they come again.
+            is_bug = type(error).__module__ == "builtins" and not isinstance(error, OSError)
             failed = store_error(
                 "hook_raised",
                 "the application's {0} hook raised {1} at {2}",
                 *(hook, type(error).__name__, place),
                 hint="Its own traceback, the cause of this error, shows the line.",
-                retryable=not isinstance(error, _BUGS),
+                retryable=not is_bug,
             )
             if place != self._raised_at:
                 self._raised_at = place
@@ -230,20 +218,17 @@ def _write(known: dict[str, ConnectionRows]) -> str:
             ROW_LIMIT,
             hint="Move to SQLiteCheckpoints or SQLAlchemyCheckpoints.",
         )
-    body = _canonical(known)
+    body, checksum = _body_of(known)
     return (
-        f'{{"format":"{FORMAT}","version":{VERSION},"checksum":"{_checksum(body)}",'
-        f'"connections":{body}}}'
+        f'{{"format":"{FORMAT}","version":{VERSION},"checksum":"{checksum}","connections":{body}}}'
     )
 
 
-def _canonical(known: dict[str, ConnectionRows]) -> str:
+def _body_of(known: dict[str, ConnectionRows]) -> tuple[str, str]:
+    """Return the JSON of the connections, and its checksum."""
     plain = _converter.unstructure(known, dict[str, ConnectionRows])
-    return json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
-
-
-def _checksum(body: str) -> str:
-    return hashlib.sha256(body.encode()).hexdigest()
+    body = json.dumps(plain, sort_keys=True, separators=(",", ":"), allow_nan=False)
+    return body, hashlib.sha256(body.encode()).hexdigest()
 
 
 def _parse(text: str | None) -> dict[str, ConnectionRows]:
@@ -252,33 +237,16 @@ def _parse(text: str | None) -> dict[str, ConnectionRows]:
     try:
         saved = json.loads(text)
         version = saved["version"]
-        if saved["format"] != FORMAT or type(version) is not int:
-            raise ValueError
         if version > VERSION:
-            raise store_error(
-                "newer_value",
-                "the application's checkpoint value was written by a newer release (version {0}, "
-                "this one reads up to {1})",
-                *(str(version), str(VERSION)),
-                hint="Update this installation; the value was left as it is.",
-            )
+            raise newer_version(THE_CHECKPOINT, version)
         body = saved["connections"]
         known = _converter.structure(body, dict[str, ConnectionRows])
         # Compute the checksum from the parsed records. A jsonb column may change white space, the
         # order of keys, and 60.0 to 60, which must not count as damage.
-        checksum = _checksum(_canonical(known))
+        _, checksum = _body_of(known)
+        whole = {"format": FORMAT, "version": VERSION, "checksum": checksum, "connections": body}
+        if saved == whole and type(version) is int:
+            return known
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
-        raise _damaged(Text("why_not_json", "it is not the JSON that was saved")) from None
-    if saved != {"format": FORMAT, "version": VERSION, "checksum": checksum, "connections": body}:
-        raise _damaged(Text("why_checksum", "its checksum does not match"))
-    return known
-
-
-def _damaged(why: str) -> StoreError:
-    return store_error(
-        "value_damaged",
-        "the application's checkpoint value is damaged: {0}",
-        why,
-        hint="Restore it from a backup and run export_new(look_first=True). Only None means that "
-        "nothing was ever saved.",
-    )
+        pass
+    raise damaged(THE_CHECKPOINT, Text("why_not_json", "it is not the JSON that was saved"))

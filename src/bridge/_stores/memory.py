@@ -17,7 +17,7 @@ from attrs import define, field
 from _client_kit._arguments import check_clock
 from bridge._errors import configuration_error
 from bridge._stores.connection_record import ConnectionRecord, LeasedStore, Use
-from bridge._stores.protocol import Row, check_ids
+from bridge._stores.protocol import Row
 
 _by_id = attrgetter("id")
 _T = TypeVar("_T")
@@ -62,7 +62,7 @@ class RecordStore(LeasedStore):
 
     def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
         """See :meth:`CheckpointStore.find`."""
-        wanted = dict.fromkeys(check_ids(ids))
+        wanted = dict.fromkeys(ids)
         return self._read(key, lambda rows: [rows[name] for name in wanted if name in rows])
 
     def select(

@@ -112,12 +112,7 @@ def held_until(store: CheckpointStore, key: str) -> datetime | None:
     """Return when the lease of ``key`` ends; None if it is free, or the store cannot tell."""
     ask = getattr(store, "held_until", None)
     until = None if ask is None else ask(key)
-    if not isinstance(until, float):
-        return None
-    try:
-        return datetime.fromtimestamp(until, UTC)
-    except (OverflowError, ValueError, OSError):  # after the year 9999
-        return None
+    return None if until is None else datetime.fromtimestamp(until, UTC)
 
 
 def is_in_memory(store: CheckpointStore) -> bool:
@@ -129,10 +124,3 @@ def name_of_store(store: CheckpointStore) -> str:
     """Return the path of a store's file; if the store has no file, the name of its class."""
     path: object = getattr(store, "path", None)
     return str(path) if isinstance(path, (str, Path)) else type(store).__name__
-
-
-def check_ids(ids: Sequence[str]) -> Sequence[str]:
-    """Return the ids; refuse more than `FIND_LIMIT`."""
-    if len(ids) > FIND_LIMIT:
-        raise ValueError(f"find() takes at most {FIND_LIMIT} ids, not {len(ids)}")
-    return ids

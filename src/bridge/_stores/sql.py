@@ -6,7 +6,6 @@ import zlib
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
 from contextlib import AbstractContextManager
-from copy import copy
 from operator import attrgetter
 from typing import Any, TypeVar
 
@@ -15,7 +14,7 @@ from attrs import asdict
 from _client_kit._errors import StoreError
 from _client_kit._text import Text
 from bridge._stores.connection_record import ConnectionRecord, LeasedStore, Use
-from bridge._stores.protocol import Row, check_ids
+from bridge._stores.protocol import Row
 
 _CONNECTION = """SELECT fence, owner, expires, ttl, head, crc FROM bridge_connection
     WHERE key = :key"""
@@ -58,8 +57,8 @@ class SQLStore(LeasedStore):
 
     def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
         """See :meth:`CheckpointStore.find`."""
-        values = {f"id{number}": name for number, name in enumerate(check_ids(ids))}
-        if not values:
+        values = {f"id{number}": name for number, name in enumerate(ids)}
+        if not values:  # PostgreSQL refuses an empty list
             return []
         marks = ", ".join(f":{mark}" for mark in values)
         return self._rows(key, f"{_ROWS} AND id IN ({marks})", values)
@@ -95,9 +94,8 @@ class SQLStore(LeasedStore):
             if found is not None:
                 *columns, crc = found
                 record = self._checked(key, ConnectionRecord(*columns), crc)
-            before = copy(record)
             result = use(record, lambda: self._now(execute))
-            if record != before:
+            if write:
                 execute(_SAVE, columns_of(key, record))
             if rows:
                 execute(_WRITE, [columns_of(key, row) for row in rows])

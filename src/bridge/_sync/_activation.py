@@ -4,31 +4,27 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping
 from datetime import datetime
 from functools import cache
 
-from attrs import define, evolve, field
+from attrs import define, field
 
-from _client_kit import _runtime_sync as runtime
-from _client_kit._address import is_id
 from _client_kit._errors import ProtocolError, UnavailableError
 from _client_kit._text import Text
-from banqup_client import BanqupClient, Document
+from banqup_client import Document
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery, WaitReason
-from bridge._delivery.eligibility import FOLDERS, BrokenRule, Exportable, word_of
+from bridge._delivery.eligibility import FOLDERS, BrokenRule, word_of
 from bridge._delivery.faults import list_unfinished
-from bridge._delivery.ids import canonical_id, of_another_space
+from bridge._delivery.ids import usable
 from bridge._delivery.newness import created_during_activation
 from bridge._delivery.outcome import label_of
-from bridge._delivery.row_format import active_binding, head_of
 from bridge._errors import setting_error
 from bridge._mapping.calling import judge
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Activation
-from bridge._stores.protocol import CheckpointStore
+from bridge._sync._context import Context
 from bridge._sync._session import CheckpointSession
 
 logger = logging.getLogger("bridge")
@@ -51,18 +47,13 @@ class Baseline:
     has hidden from the first pass; if it is exportable, it is skipped.
     """
 
-    banqup: BanqupClient
-    space_id: str
-    exportable: Exportable
-    clock: Callable[[], float]
+    context: Context
     session: CheckpointSession
     answered_at: datetime | None = None
-    baseline: int = 0
-    waiting: int = 0
+    committed: bool = False
     skipped: list[DeliveryRow] = field(factory=list)
     _seen: dict[str, Document] = field(factory=dict)
     _late: set[str] = field(factory=set)
-    _young: set[str] = field(factory=set)
 
     def record(self) -> None:
         """List the space and store every document; `commit` then activates the connection.
@@ -91,15 +82,18 @@ class Baseline:
             some = ids[start : start + ROWS_PER_COMMIT]
             stored = self.session.find(some)
             for document_id in some:
-                self._put(document_id, self._seen[document_id], stored.get(document_id))
+                known = stored.get(document_id)
+                new = self._recorded(document_id, self._seen[document_id], known)
+                self.session.put(known, new)
+                if new.state == "skipped" and new != known:
+                    self.skipped.append(delivery_row(new))
             self.session.flush()
 
-    def commit(self, claim: CheckpointSession, wire: str) -> None:
+    def commit(self, claim: CheckpointSession) -> None:
         """Commit the activation.
 
         Args:
             claim: The lease on the space; if it was lost, the connection stays inactive.
-            wire: A digest of the contract by which the space was listed.
         """
         claim.renew()
         for note in self.session.notes:
@@ -110,18 +104,22 @@ class Baseline:
             activated_at=self.answered_at or self._newest(),
             cursors={},
             full_at={},
-            wire=wire,
+            wire=self.context.banqup.wire_digest,
         )
+        self.session.remember_company(self.context.checks.company_id)
         self.session.flush()
+        self.committed = True
 
-    def activation(self, company_id: int) -> Activation:
-        """Return the result of the activation."""
+    def activation(self) -> Activation:
+        """Return the result of the activation, or of an earlier one if nothing was recorded."""
+        head = self.session.head
+        waiting = ("waiting", "waiting_for_client")
         return Activation(
-            new=True,
-            activated_at=self.answered_at,
-            company_id=company_id,
-            baseline=self.baseline,
-            waiting=self.waiting,
+            new=self.committed,
+            activated_at=head.activated_at,
+            company_id=self.context.checks.company_id,
+            baseline=head.counts.get("baseline", 0),
+            waiting=sum(head.counts.get(name, 0) for name in waiting),
             skipped=Deliveries(self.skipped),
             notes=self.session.notes,
         )
@@ -133,30 +131,31 @@ class Baseline:
         return next((one for one in documents if one.files), documents[0] if documents else None)
 
     def _newest(self) -> datetime | None:
-        """Return the newest time of creation, for the case that no answer had a ``Date`` header."""
+        """Return the latest creation time of the documents, for use if no answer had a ``Date``."""
         times = [document.created_at for document in self._seen.values()]
         return max((time for time in times if time is not None), default=None)
 
     def _pass(self, *, first: bool) -> dict[str, str | None]:
         """List both folders once; return the status of each document that is not new."""
+        space_id = self.context.space_id
         shown: dict[str, str | None] = {}
         for folder in FOLDERS:
-            listing = self.banqup.documents.list(self.space_id, folder=folder)
+            listing = self.context.banqup.documents.list(space_id, folder=folder)
             unfit = 0
             for page in listing.pages():
-                unfit += page.unreadable
                 self.session.flush()  # renew the lease, which a long listing would outlast
                 if self.answered_at is None:
                     self.answered_at = page.answered_at
-                for item in page.items:
-                    if not is_id(item.id) or of_another_space(item.space_id, self.space_id):
-                        unfit += 1
-                        continue
-                    document = item if item.folder else evolve(item, folder=folder)
-                    document_id = canonical_id(item.id)
-                    self._note(document_id, document, late=not first)
-                    if document_id not in self._young:
-                        shown[document_id] = item.status.document
+                documents, others = usable(page, folder, space_id)
+                unfit += others
+                for document_id, document in documents.items():
+                    if document_id not in self._seen:
+                        if not first:
+                            if created_during_activation(document.created_at, self.answered_at):
+                                continue
+                            self._late.add(document_id)
+                        self._seen[document_id] = document
+                    shown[document_id] = document.status.document
             if unfit:
                 # Without this error, these entries would look new once the contract is corrected.
                 message = Text(
@@ -170,29 +169,9 @@ class Baseline:
                 raise UnavailableError(list_unfinished(folder), service="banqup")
         return shown
 
-    def _note(self, document_id: str, document: Document, *, late: bool) -> None:
-        if document_id in self._seen or document_id in self._young:
-            return
-        if late and created_during_activation(document.created_at, self.answered_at):
-            self._young.add(document_id)
-            return
-        self._seen[document_id] = document
-        if late:
-            self._late.add(document_id)
-
-    def _put(self, document_id: str, document: Document, stored: Delivery | None) -> None:
-        new = self._recorded(document_id, document, stored)
-        self.session.put(stored, new)
-        if new.state == "baseline":
-            self.baseline += 1
-        elif new.state == "waiting":
-            self.waiting += 1
-        elif new.state == "skipped" and new != stored:
-            self.skipped.append(delivery_row(new))
-
     def _recorded(self, document_id: str, document: Document, stored: Delivery | None) -> Delivery:
         status = document.status.document
-        verdict = judge(self.exportable, document)
+        verdict = judge(self.context.exportable, document)
         if isinstance(verdict, BrokenRule):
             # Without a verdict, the document is neither baseline nor waiting, so do not activate.
             logger.warning("%s", verdict.reason, exc_info=verdict.error)
@@ -204,7 +183,8 @@ class Baseline:
             ) from verdict.error
         unknown = stored is None or stored.cause is WaitReason.GONE
         if stored is None or unknown or not self.session.head.activations:
-            # Rows that an activation stored before it failed do not count.
+            # Make a new record. Ignore the row of a document that was gone. Before the first
+            # activation, ignore every row: an activation that failed has stored it.
             label = label_of(document)
             if document_id in self._late and verdict is None:
                 late = deliveries.first_seen(document_id, document.folder, label)
@@ -213,16 +193,14 @@ class Baseline:
             return deliveries.at_activation(document_id, document.folder, status, verdict, label)
         if stored.state != "waiting" or stored.attempted or stored.requested:
             return stored
-        # Whether the rule did not allow the document when it was last listed.
-        had_to_wait = stored.cause in (WaitReason.CLIENT, WaitReason.NONE, WaitReason.RULE)
         changed = not stored.predates_activation or word_of(status) != stored.status_at_activation
-        if verdict is None and had_to_wait and changed:
+        if verdict is None and stored.waits_for_rule and changed:
             reason = Text("approved_inactive", "approved while inactive")
             return self._advance(stored, transitions.Skipped(reason))
         return stored
 
     def _advance(self, delivery: Delivery, event: transitions.Event) -> Delivery:
-        return deliveries.transition(delivery, event, self.clock())
+        return deliveries.transition(delivery, event, self.context.clock())
 
 
 @cache
@@ -233,36 +211,3 @@ def _warn_once(note: str) -> None:
     A test run may activate many connections, so the note is not logged each time.
     """
     logger.warning("%s", note)
-
-
-def space_key(binding: Mapping[str, str]) -> tuple[str, dict[str, str]]:
-    """Return the key and the binding of the record that says which connection uses a space."""
-    space = {name: binding[name] for name in ("banqup", "space")}
-    return " ".join(("space", *space.values())), space
-
-
-def refuse_other_company(store: CheckpointStore, binding: Mapping[str, str], key: str) -> None:
-    """Raise if the space is active with another company in the same store.
-
-    Call this for a connection that is not active: without this check, the error would ask for
-    activate(), although the company code is wrong.
-
-    Raises:
-        ConfigurationError: The space is active with another company.
-    """
-    name, space = space_key(binding)
-    text = runtime.call_store(store.head, name)
-    holder = None if text is None else (head_of(text, space).last_run or {}).get("key")
-    if not isinstance(holder, str) or holder == key:
-        return
-    text = runtime.call_store(store.head, holder)
-    other = None if text is None else active_binding(text)
-    if other is not None:
-        raise setting_error(
-            "space_is_active",
-            "the space is active with the company {0!r} of organisation {1!r} at {2} in this store",
-            *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
-            hint="A space goes to one company. To go on with that company, put its settings back. "
-            "To change it, put them back first and run banqup-zenvoices deactivate (in Python: "
-            "deactivate()); then write the new ones and activate.",
-        )

@@ -4,41 +4,32 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Callable
 
 from attrs import evolve
 
-from _client_kit._errors import (
-    ConfigurationError,
-    NotFoundError,
-    PermissionDeniedError,
-    ProtocolError,
-    RejectedError,
-)
 from _client_kit._text import joined
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
-from bridge._delivery.delivery import Delivery, external_id_of
+from bridge._delivery.delivery import external_id_of
+from bridge._delivery.faults import NO_LIST
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
 from bridge._reports.report import Confirmation
+from bridge._sync._context import Context
+from bridge._sync._recovery import Recovery
 from bridge._sync._session import CheckpointSession
-from zenvoices_client import Lookup, ZenvoicesClient
+from zenvoices_client import Lookup
 
 _SENT = ("delivered", "confirmed", "waiting", "sending", "failed", "uncertain")
 
 
-def confirmed(
-    session: CheckpointSession,
-    zenvoices: ZenvoicesClient,
-    company_id: int,
-    clock: Callable[[], float],
-    space_id: str,
-) -> Confirmation:
+def confirmed(context: Context, session: CheckpointSession) -> Confirmation:
     """Look up the delivered documents, and record those that are found as confirmed.
 
     Raises:
         ServiceError: A call to Zenvoices failed.
     """
+    zenvoices, company_id = context.zenvoices, context.checks.company_id
+    space_id, recovery = context.space_id, Recovery(context, session)
     shown: Counter[str] = Counter()
     received: Counter[str] = Counter()
     labels: dict[str, str] = {}
@@ -53,7 +44,7 @@ def confirmed(
             if shown[sent_as] > 1:
                 labels[sent_as] = joined(", ", item.sender_name, item.subject)
             received[sent_as] += when is not None and since is not None and when >= since
-    except (ConfigurationError, NotFoundError, ProtocolError, RejectedError):
+    except NO_LIST:
         if "inbox.find" not in zenvoices.operations:
             raise
         # The service may have no list. The user's function for inbox.find then answers for each
@@ -62,29 +53,26 @@ def confirmed(
         received.clear()
     count = 0
     lines: dict[str, list[DeliveryRow]] = {"twice": [], "not found": [], "cannot tell": []}
-    for page in session.pages(*_SENT):
-        for delivery in page:
-            name = delivery.external_id
-            # A document that was resent is in the inbox under its earlier external ids, too.
-            for generation in range(delivery.generation + 1):
-                received.pop(external_id_of(space_id, delivery.document_id, generation), None)
-            if delivery.state not in ("delivered", "confirmed"):
-                continue
-            if name is not None and shown[name] > 1:
-                lines["twice"].append(evolve(delivery_row(delivery), label=labels[name]))
-            if delivery.state == "confirmed":
-                continue
-            found = None
-            if name is None or not shown[name]:
-                found = _look_up(zenvoices, delivery, company_id)
-            if found is not None and found.outcome != "found":
-                lines[found.outcome].append(delivery_row(delivery))
-                continue
-            count += 1
-            document = None if found is None else found.document
-            event = transitions.Confirmed(None if document is None else document.id)
-            session.put(delivery, deliveries.transition(delivery, event, clock()))
-        session.flush()
+    for delivery in session.all(*_SENT):
+        name = delivery.external_id
+        # A document that was resent is in the inbox under its earlier external ids, too.
+        for generation in range(delivery.generation + 1):
+            received.pop(external_id_of(space_id, delivery.document_id, generation), None)
+        if delivery.state not in ("delivered", "confirmed"):
+            continue
+        if name is not None and shown[name] > 1:
+            lines["twice"].append(evolve(delivery_row(delivery), label=labels[name]))
+        if delivery.state == "confirmed":
+            continue
+        found = Lookup("cannot tell")
+        if name is not None:
+            found = Lookup("found") if shown[name] else recovery.look_up(delivery, name)
+        if found.outcome != "found":
+            lines[found.outcome].append(delivery_row(delivery))
+            continue
+        count += 1
+        event = transitions.Confirmed(found.document.id if found.document else None)
+        session.put(delivery, deliveries.transition(delivery, event, context.clock()))
     return Confirmation(
         confirmed=count,
         missing=Deliveries(lines["not found"]),
@@ -92,16 +80,3 @@ def confirmed(
         undecided=Deliveries(lines["cannot tell"]),
         others=received.total(),
     )
-
-
-def _look_up(zenvoices: ZenvoicesClient, delivery: Delivery, company_id: int) -> Lookup:
-    company = delivery.company_id or company_id
-    if delivery.external_id is None:
-        return Lookup("cannot tell")
-    try:
-        return zenvoices.inbox.find(external_id=delivery.external_id, company_id=company)
-    except PermissionDeniedError:
-        if company == company_id:
-            raise
-        # The user has no permission for the company's old number, so the result is unknown.
-        return Lookup("cannot tell")

@@ -10,6 +10,8 @@ from contextlib import ExitStack
 from functools import partial
 from typing import TYPE_CHECKING, Literal, Never, Self
 
+from attrs import evolve
+
 from _client_kit import _runtime_sync as runtime
 from _client_kit._address import origin_of
 from _client_kit._arguments import (
@@ -24,19 +26,10 @@ from _client_kit._errors import ConfigurationError, ServiceError
 from _client_kit._secret import refuse_pickling
 from _client_kit._text import Text, joined
 from banqup_client import BanqupClient
-from bridge._delivery.arguments import (
-    check_client,
-    check_count,
-    check_document_id,
-    check_ids,
-    check_lease,
-    check_listeners,
-    check_mapper,
-    check_sample,
-    check_store,
-)
+from bridge._delivery import arguments
 from bridge._delivery.eligibility import Exportable, default_exportable
 from bridge._delivery.ids import canonical_id, company_code_of, space_id_of
+from bridge._delivery.row_format import active_binding, head_of
 from bridge._errors import (
     ACTIVATE,
     ACTIVATE_AGAIN,
@@ -44,6 +37,7 @@ from bridge._errors import (
     OTHER_STORE,
     NotActivatedError,
     configuration_error,
+    setting_error,
 )
 from bridge._mapping.mapper import Mapper, default_mapper
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
@@ -51,7 +45,7 @@ from bridge._reports.events import Listener
 from bridge._reports.report import Activation, Confirmation, ExportReport, Request, Status
 from bridge._reports.texts import Lang, check_lang, language
 from bridge._stores.protocol import CheckpointStore, is_in_memory, name_of_store
-from bridge._sync._context import RunContext
+from bridge._sync._context import Context
 from bridge._sync._prerequisites import Checks
 from bridge._sync._run import Run
 from bridge._sync._session import CheckpointSession
@@ -60,7 +54,8 @@ from zenvoices_client import InboxUpload, ZenvoicesClient
 if TYPE_CHECKING:
     from bridge._reports.verification import Verification
 
-# A process that only exports needs none of the modules that methods import, and is to start fast.
+# Some methods import modules that an export does not need, so that a process which only exports
+# starts faster.
 
 
 class Connection:
@@ -109,29 +104,35 @@ class Connection:
     ) -> None:
         self.space_id: str = space_id_of(space_id)
         self.company_code: str = company_code_of(company_code)
-        check_client(banqup, BanqupClient, "banqup")
-        check_client(zenvoices, ZenvoicesClient, "zenvoices")
-        check_store(checkpoints)
-        check_count(in_flight, "in_flight")
+        arguments.check_client(banqup, BanqupClient, "banqup")
+        arguments.check_client(zenvoices, ZenvoicesClient, "zenvoices")
+        arguments.check_store(checkpoints)
+        arguments.check_count(in_flight, "in_flight")
         check_word(on_uncertain, ("hold", "resend"), "on_uncertain", service="bridge")
         check_clock(clock, service="bridge")
         if mapper is not None:
-            check_mapper(mapper, in_tasks=runtime.IN_TASKS)
+            arguments.check_mapper(mapper, in_tasks=runtime.IN_TASKS)
         if exportable is not None:
             hint = "It takes a document: def exportable(document)."
             check_function(exportable, "exportable", 1, hint, service="bridge")
         self._banqup = banqup
         self._zenvoices = zenvoices
         self._store = checkpoints
-        self._mapper = mapper or default_mapper
-        self._listeners: tuple[Listener, ...] = check_listeners(listeners)
-        self._in_flight = in_flight
-        self._on_uncertain: Literal["hold", "resend"] = on_uncertain
-        self._exportable = exportable or default_exportable
-        self._clock = clock
-        self._lease_ttl = check_lease(lease_ttl, zenvoices.deadline)
-        self._company_id: int | None = None
+        self._lease_ttl = arguments.check_lease(lease_ttl, zenvoices.deadline)
         self._checks = Checks(banqup, zenvoices, self.space_id, self.company_code)
+        self._context = Context(
+            banqup=banqup,
+            zenvoices=zenvoices,
+            space_id=self.space_id,
+            company_code=self.company_code,
+            checks=self._checks,
+            mapper=mapper or default_mapper,
+            exportable=exportable or default_exportable,
+            listeners=arguments.check_listeners(listeners),
+            clock=clock,
+            in_flight=in_flight,
+            on_uncertain=on_uncertain,
+        )
         self._binding = {
             "banqup": origin_of(banqup.base_url),
             "space": self.space_id,
@@ -209,18 +210,17 @@ class Connection:
                 type.
         """
         from bridge._reports.verification import verification_of
-        from bridge._sync._activation import refuse_other_company
 
         lang = language() if lang is None else check_lang(lang)
         check_instance(deep, bool, "deep", service="bridge")
-        check_sample(sample)
+        arguments.check_sample(sample)
         if sample and not deep:
             raise configuration_error("verify(sample=) sends a test document: say deep=True, too")
         session = self._session()
         checkpoints: str | ServiceError = name_of_store(self._store)
         try:
             session.read()
-            refuse_other_company(self._store, self._binding, self.key)
+            checkpoints = self._other_company() or checkpoints
         except ServiceError as error:
             checkpoints = error
         if not isinstance(checkpoints, ServiceError) and not session.head.active:
@@ -263,37 +263,24 @@ class Connection:
                 returned an unusable value. The hint says how to correct it.
             BusyError: A run of this connection is in progress.
         """
-        from bridge._sync._activation import Baseline, refuse_other_company, space_key
+        from bridge._sync._activation import Baseline
         from bridge._sync._deep import check_readable
 
         verification = self.verify()
         verification.raise_for_failure()
         with self._session(new=True) as session:
-            if session.head.active:
-                return Activation(
-                    new=False,
-                    activated_at=session.head.activated_at,
-                    company_id=self._company_id,
-                    baseline=session.head.counts.get("baseline", 0),
-                )
-            # Hold the lease of the space, too: two connections must not take the space at once.
-            with self._session(*space_key(self._binding), new=True) as claim:
-                refuse_other_company(self._store, self._binding, self.key)
-                claim.update(last_run={"key": self.key})
-                claim.flush()
-                company_id = self._company(session.head.companies)
-                baseline = Baseline(
-                    banqup=self._banqup,
-                    space_id=self.space_id,
-                    exportable=self._exportable,
-                    clock=self._clock,
-                    session=session,
-                )
-                baseline.record()
-                check_readable(self._banqup, self.space_id, baseline.example)
-                session.remember_company(company_id)
-                baseline.commit(claim, self._banqup.wire_digest)
-            return baseline.activation(company_id)
+            baseline = Baseline(self._context, session)
+            if not session.head.active:
+                # Hold the lease of the space, too: two connections must not take it at once.
+                with self._session(*self._space, new=True) as claim:
+                    self._refuse_other_company()
+                    claim.update(last_run={"key": self.key})
+                    claim.flush()
+                    self._checks.company(session.head.companies)
+                    baseline.record()
+                    check_readable(self._banqup, self.space_id, baseline.example)
+                    baseline.commit(claim)
+            return baseline.activation()
 
     def deactivate(self) -> None:
         """Stop exporting. All deliveries stay in the store, for a later activate().
@@ -302,37 +289,60 @@ class Connection:
             BusyError: A run of this connection is in progress.
             ConfigurationError: The space is active with another company, which would stay active.
         """
-        from bridge._sync._activation import refuse_other_company
-
         with self._session() as session:
             if session.head.active:
                 session.update(active=False)
                 session.flush()
             else:
-                refuse_other_company(self._store, self._binding, self.key)
+                self._refuse_other_company()
+
+    @property
+    def _space(self) -> tuple[str, dict[str, str]]:
+        """The key and the binding of the record that says which connection uses the space."""
+        space = {name: self._binding[name] for name in ("banqup", "space")}
+        return " ".join(("space", *space.values())), space
+
+    def _refuse_other_company(self) -> None:
+        error = self._other_company()
+        if error is not None:
+            raise error
+
+    def _other_company(self) -> ConfigurationError | None:
+        """Return the error for a space that is active with another company in the same store.
+
+        Call this for a connection that is not active: without this check, the error would ask for
+        activate(), although the company code is wrong.
+        """
+        name, space = self._space
+        text = runtime.call_store(self._store.head, name)
+        holder = None if text is None else (head_of(text, space).last_run or {}).get("key")
+        if not isinstance(holder, str) or holder == self.key:
+            return None
+        text = runtime.call_store(self._store.head, holder)
+        other = None if text is None else active_binding(text)
+        if other is None:
+            return None
+        return setting_error(
+            "space_is_active",
+            "the space is active with the company {0!r} of organisation {1!r} at {2} in this store",
+            *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
+            hint="A space goes to one company. To go on with that company, put its settings back. "
+            "To change it, put them back first and run banqup-zenvoices deactivate (in Python: "
+            "deactivate()); then write the new ones and activate.",
+        )
 
     def _not_active(self, session: CheckpointSession) -> ConfigurationError:
         """Return the error that says why the connection is not active.
 
-        Either its space is active with another company in this store, or activate() is missing.
+        Another company may use the space in this store. Otherwise activate() was not called, or
+        deactivate() was called after it.
         """
-        from bridge._sync._activation import refuse_other_company
-
-        try:
-            refuse_other_company(self._store, self._binding, self.key)
-        except ConfigurationError as error:
-            return error
         name = name_of_store(self._store)
         hint = joined(" ", ACTIVATE, IN_MEMORY if is_in_memory(self._store) else OTHER_STORE)
-        return NotActivatedError(
+        return self._other_company() or NotActivatedError(
             Text("not_active_in", "this connection is not active in {0}", name),
             hint=ACTIVATE_AGAIN if session.head.activations else hint,
         )
-
-    def _company(self, known: Sequence[int]) -> int:
-        """Return the company's present number from Zenvoices; `known` are its numbers so far."""
-        self._company_id = self._checks.company(known).id or 0
-        return self._company_id
 
     def export_new(
         self,
@@ -365,7 +375,7 @@ class Connection:
                 of the error contains the documents handled before.
         """
         if limit is not None:
-            check_count(limit, "limit")
+            arguments.check_count(limit, "limit")
         check_instance(dry_run, bool, "dry_run", service="bridge")
         check_instance(look_first, bool, "look_first", service="bridge")
         if deadline is not None:
@@ -380,25 +390,10 @@ class Connection:
                 verification = self.verify()
                 verification.raise_for_failure()
                 raise self._not_active(session)
-            context = RunContext(
-                session=session,
-                banqup=self._banqup,
-                zenvoices=self._zenvoices,
-                space_id=self.space_id,
-                company_code=self.company_code,
-                resolve_company_id=self._company,
-                mapper=self._mapper,
-                exportable=self._exportable,
-                listeners=self._listeners,
-                clock=self._clock,
-                in_flight=self._in_flight,
-                on_uncertain=self._on_uncertain,
-                dry_run=dry_run,
-                limit=limit,
-                deadline=until,
-                look_first=look_first,
+            context = evolve(
+                self._context, dry_run=dry_run, limit=limit, deadline=until, look_first=look_first
             )
-            return Run(context, self._company_id).execute()
+            return Run(context, session).execute()
         finally:
             session.release()
 
@@ -415,8 +410,8 @@ class Connection:
         session = self._session()
         session.read()
         head = session.head
-        needing = [one for page in session.pages("failed", "uncertain") for one in page]
-        waits = [one for page in session.pages("waiting", "sending") for one in page]
+        needing = [one for one in session.all("failed", "uncertain")]
+        waits = [one for one in session.all("waiting", "sending")]
         needing += [one for one in waits if one.needs_naming]
         error = None if head.active else self._not_active(session)
         return Status(
@@ -456,18 +451,11 @@ class Connection:
         """
         from bridge._sync._requests import request_all
 
-        wanted = list(dict.fromkeys(map(canonical_id, check_ids(ids))))
+        wanted = list(dict.fromkeys(map(canonical_id, arguments.check_ids(ids))))
         with self._session() as session:
             if not session.head.active:
                 raise self._not_active(session)
-            return request_all(
-                session,
-                wanted,
-                self._clock,
-                self._banqup,
-                self.space_id,
-                self._exportable,
-            )
+            return request_all(self._context, session, wanted)
 
     def settle(self, document_id: str, *, delivered: bool) -> DeliveryRow:
         """Record what a person has decided about a document that ``status().attention`` lists.
@@ -475,24 +463,24 @@ class Connection:
         Args:
             document_id: The document's id in Banqup.
             delivered: True if the document is in the company's inbox. With False, an uncertain
-                document is sent again, and a failed or refused document is skipped.
+                document is sent again, and any other document is skipped.
 
         Returns:
             The document's line, with its new state.
 
         Raises:
-            ConfigurationError: The document is not uncertain, failed or refused.
+            ConfigurationError: The document is not one that ``status().attention`` lists.
             NotActivatedError: The connection was never active; call activate().
             BusyError: A run of this connection is in progress.
         """
         from bridge._sync._requests import settle_one
 
-        check_document_id(document_id)
+        arguments.check_document_id(document_id)
         check_instance(delivered, bool, "delivered", service="bridge")
         with self._session() as session:
             if not session.head.activations:
                 raise self._not_active(session)
-            return settle_one(session, document_id, delivered, self._clock)
+            return settle_one(self._context, session, document_id, delivered)
 
     def confirm(self) -> Confirmation:
         """Look up every delivered document that is not confirmed yet; nothing is sent.
@@ -510,5 +498,6 @@ class Connection:
         with self._session() as session:
             if not session.head.activations:
                 raise self._not_active(session)
-            company_id = self._company_id or self._company(session.head.companies)
-            return confirmed(session, self._zenvoices, company_id, self._clock, self.space_id)
+            if not self._checks.company_id:
+                self._checks.company(session.head.companies)
+            return confirmed(self._context, session)

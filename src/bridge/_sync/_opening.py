@@ -53,9 +53,28 @@ def open_connection(
     """
     with ExitStack() as stack:
         if banqup is None:
-            banqup = stack.enter_context(_banqup(settings))
+            hosts = STORAGE_HOSTS if settings.storage_hosts is None else settings.storage_hosts
+            banqup = BanqupClient(
+                login_of_this_process(ClientCredentials),
+                settings.environment,
+                base_url=settings.banqup_url,
+                timeout=settings.timeout,
+                deadline=settings.deadline,
+                contract=settings.banqup_contract,
+                operations=functions_of("banqup_operations", settings.banqup_operations),
+                storage_hosts=hosts,
+            )
+            stack.enter_context(banqup)
         if zenvoices is None:
-            zenvoices = stack.enter_context(_zenvoices(settings))
+            zenvoices = ZenvoicesClient(
+                login_of_this_process(UserLogin),
+                base_url=settings.zenvoices_url,
+                timeout=settings.timeout,
+                deadline=settings.deadline,
+                contract=settings.zenvoices_contract,
+                operations=functions_of("zenvoices_operations", settings.zenvoices_operations),
+            )
+            stack.enter_context(zenvoices)
         if checkpoints is None:
             store, close = runtime.call_store(store_of, settings)
             stack.callback(runtime.call_store, close)
@@ -74,30 +93,3 @@ def open_connection(
             clock=clock,
             lease_ttl=settings.lease_ttl,
         )
-
-
-def _banqup(settings: ConnectionSettings) -> BanqupClient:
-    credentials = login_of_this_process(ClientCredentials)
-    hosts = STORAGE_HOSTS if settings.storage_hosts is None else settings.storage_hosts
-    return BanqupClient(
-        credentials,
-        settings.environment,
-        base_url=settings.banqup_url,
-        timeout=settings.timeout,
-        deadline=settings.deadline,
-        contract=settings.banqup_contract,
-        operations=functions_of("banqup_operations", settings.banqup_operations),
-        storage_hosts=hosts,
-    )
-
-
-def _zenvoices(settings: ConnectionSettings) -> ZenvoicesClient:
-    login = login_of_this_process(UserLogin)
-    return ZenvoicesClient(
-        login,
-        base_url=settings.zenvoices_url,
-        timeout=settings.timeout,
-        deadline=settings.deadline,
-        contract=settings.zenvoices_contract,
-        operations=functions_of("zenvoices_operations", settings.zenvoices_operations),
-    )

@@ -5,10 +5,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from _client_kit._errors import ConfigurationError, NotFoundError, ProtocolError, ServiceError
+from attrs import define
+
+from _client_kit._errors import NotFoundError, ProtocolError, ServiceError
 from _client_kit._operations import USER_CODE
 from _client_kit._text import Text
 from banqup_client import NOT_WHITELISTED, BanqupClient, Space
+from bridge._errors import setting_error
 from bridge._reports.render import plain
 from zenvoices_client import Company, ZenvoicesClient
 from zenvoices_client._dialect import COMPANY_CODE_HINT
@@ -24,20 +27,19 @@ NOBODYS = "verify"
 """An external id that no document has; looking it up shows whether look-ups are answered."""
 
 
+@define(eq=False)
 class Checks:
-    """The checks of what an export needs from both services; they only read."""
+    """The checks of what an export needs from both services; they only read.
 
-    def __init__(
-        self,
-        banqup: BanqupClient,
-        zenvoices: ZenvoicesClient,
-        space_id: str,
-        company_code: str,
-    ) -> None:
-        self._banqup = banqup
-        self._zenvoices = zenvoices
-        self._space_id = space_id
-        self._company_code = company_code
+    Attributes:
+        company_id: The company's number when Zenvoices was last asked; 0 if it was not asked yet.
+    """
+
+    _banqup: BanqupClient
+    _zenvoices: ZenvoicesClient
+    _space_id: str
+    _company_code: str
+    company_id: int = 0
 
     def all(self, known: Sequence[int]) -> dict[str, str | ServiceError]:
         """Make all checks; return for each check's name the detail to show, or the error.
@@ -50,20 +52,17 @@ class Checks:
         return {**self._banqup_checks(), **self._zenvoices_checks(known)}
 
     def _unseen(self, spaces: Sequence[Space]) -> NotFoundError:
-        """Return the error for a space that is not in `spaces`, those that the app may see."""
-        if not spaces:
-            text = Text("no_space", "space {0}: the app may see no space at all", self._space_id)
-            return NotFoundError(text, service="banqup", hint=NOT_WHITELISTED)
+        """Return the error for a space that the app may not see; `spaces` are those it may see."""
         some = ", ".join(
             f"{one.id} ({plain(one.name, 60)})" if one.name else one.id
             for one in spaces[:MOST_SPACES]
         )
-        text = Text(
-            "invisible_space",
-            "space {0}: the app may not see it; it may see {1}",
-            *(self._space_id, some),
-        )
-        return NotFoundError(text, service="banqup", hint=_OTHER_SPACES)
+        text = Text("no_space", "space {0}: the app may see no space at all", self._space_id)
+        if spaces:
+            template = "space {0}: the app may not see it; it may see {1}"
+            text = Text("invisible_space", template, self._space_id, some)
+        hint = _OTHER_SPACES if spaces else NOT_WHITELISTED
+        return NotFoundError(text, service="banqup", hint=hint)
 
     def _banqup_checks(self) -> dict[str, str | ServiceError]:
         url = self._banqup.base_url
@@ -71,7 +70,8 @@ class Checks:
             spaces = self._banqup.spaces.list()
         except ServiceError as error:
             return _first_failure(error, "spaces.list", ("banqup login", "banqup space"), url)
-        space = next((one for one in spaces if _same(one.id, self._space_id)), None)
+        wanted = self._space_id.casefold()
+        space = next((one for one in spaces if one.id.casefold() == wanted), None)
         if space is None:
             return {"banqup login": url, "banqup space": self._unseen(spaces)}
         documents: str | ServiceError = ""
@@ -125,54 +125,46 @@ class Checks:
             ServiceError: The company was not found or is another one; the hint is the remedy.
         """
         company = self._zenvoices.companies.resolve(self._company_code)
-        if not known or company.id in known:
-            return company
-        found = (company.code or "").strip()
-        if found != self._company_code.strip():
-            message = Text(
-                "company_gone",
-                "no company with the code {0!r} any more; {1!r} is another company",
-                *(self._company_code, found),
-            )
-            raise ConfigurationError(message, service="zenvoices", hint=COMPANY_CODE_HINT)
-        self._check_linked_anew(known[-1])
+        if known and company.id not in known:
+            found = (company.code or "").strip()
+            if found != self._company_code:
+                raise setting_error(
+                    "company_gone",
+                    "no company with the code {0!r} any more; {1!r} is another company",
+                    *(self._company_code, found),
+                    hint=COMPANY_CODE_HINT,
+                )
+            self._check_linked_anew(known[-1])
+        self.company_id = company.id or 0
         return company
 
     def _check_linked_anew(self, number: int) -> None:
-        """Raise if the old company number is still listed, or if the list ended early.
+        """Raise if the list of companies still has the old number, or ended too early.
 
-        If the number is still listed, the code now belongs to another company, and invoices would
-        go to that company.
+        If the old number is still listed, the code now belongs to another company. Without this
+        check, invoices would go to that company.
         """
         listing = self._zenvoices.companies.list()
         for company in listing:
             if company.id == number:
-                message = Text(
+                raise setting_error(
                     "company_moved",
                     "the code {0!r} now belongs to another company; the company of this connection "
                     "has the code {1!r} now",
                     *(self._company_code, (company.code or "").strip()),
+                    hint="If the companies got other codes in Zenvoices, deactivate() this "
+                    "connection, or run banqup-zenvoices deactivate, and make a new one with the "
+                    "company's code of today. Otherwise correct the codes in Zenvoices under "
+                    "Manage > Organisation > Companies.",
                 )
-                hint = Text(
-                    "hint_company_moved",
-                    "If the companies got other codes in Zenvoices, deactivate() this connection, "
-                    "or run banqup-zenvoices deactivate, and make a new one with the company's "
-                    "code of today. Otherwise correct the codes in Zenvoices under Manage > "
-                    "Organisation > Companies.",
-                )
-                raise ConfigurationError(message, service="zenvoices", hint=hint)
         if not listing.complete:
             message = Text(
-                "companies_cut_short",
-                "companies.list: the list ended early: the company of before may be in it",
+                "companies_ended_early",
+                "companies.list: the list ended early, and the company may be in the rest",
             )
             raise ProtocolError(
                 message, service="zenvoices", retryable=True, operation="companies.list"
             )
-
-
-def _same(one: str, other: str) -> bool:
-    return one.casefold() == other.casefold()
 
 
 def _first_failure(
@@ -191,14 +183,9 @@ def _first_failure(
     # show whether the login is right.
     if error.code == USER_CODE:
         return {call: error}
-    return {login: detail, call: error} if _logged_in(error, operation) else {login: error}
-
-
-def _logged_in(error: ServiceError, operation: str) -> bool:
-    """Return True if the error of a service's first call proves that the login succeeded.
-
-    The service itself must have answered the call, not the login page of a network.
-    """
-    if error.operation != operation or error.status is None:
-        return False
-    return error.kind != "credentials" and error.code not in ("web_page", "redirected")
+    # The login succeeded if the service itself answered the call, not the login page of a network.
+    answered = error.operation == operation and error.status is not None
+    elsewhere = error.code in ("web_page", "redirected")
+    if answered and not elsewhere and error.kind != "credentials":
+        return {login: detail, call: error}
+    return {login: error}

@@ -9,6 +9,8 @@ from contextlib import suppress
 from datetime import datetime
 from typing import Any
 
+from attrs import define, field
+
 from _client_kit._errors import ServiceError, StoreError
 from _client_kit._operations import USER_CODE
 from _client_kit._user_code import cause_of, place_of
@@ -19,40 +21,49 @@ from bridge._reports import events
 from bridge._reports.builder import ReportBuilder
 from bridge._reports.delivery_rows import to_datetime
 from bridge._reports.report import ExportReport
-from bridge._sync._context import RunContext
+from bridge._sync._context import Context
+from bridge._sync._session import CheckpointSession
 
 logger = logging.getLogger("bridge")
 
 
+@define(eq=False)
 class RunRecorder:
     """Record deliveries for one run; a dry run changes nothing in the store.
 
     Only the coordinator of the run may use the recorder, never a worker.
     """
 
-    def __init__(self, context: RunContext) -> None:
-        self.builder = ReportBuilder()
-        self._context = context
-        self._session = context.session
-        self._started_at = to_datetime(context.clock())
-        self._pending: list[events.Event] = []
-        self._places: set[str] = set()
-        self._retryable = False
+    _context: Context
+    _session: CheckpointSession
+    builder: ReportBuilder = field(factory=ReportBuilder)
+    _started_at: datetime = field(init=False)
+    _pending: list[events.Event] = field(factory=list[events.Event])
+    _places: set[str] = field(factory=set[str])
+    _retryable: bool = False
 
     def begin(self) -> None:
         """Notify listeners that the run begins."""
+        self._started_at = to_datetime(self._context.clock())
         space_id, company_code = self._context.space_id, self._context.company_code
         self._tell(events.RunStarted(space_id, company_code, self._started_at))
 
     def _tell(self, event: events.Event) -> None:
         for reason, error in events.emit(self._context.listeners, event):
-            self.builder.listener_failures += 1
+            self.builder.counts["listener_failures"] += 1
             if self._log_own_code(reason, error):
                 self.builder.note(reason)
 
     def transition(self, delivery: Delivery, event: transitions.Event) -> Delivery:
         """Return the delivery after an event that happens now, by the connection's clock."""
-        return deliveries.transition(delivery, event, self._context.clock())
+        now, delivered = self._context.clock(), self._session.head.deliveries
+        return deliveries.transition(delivery, event, now, delivered)
+
+    def advance(self, stored: Delivery, event: transitions.Event) -> Delivery:
+        """Record what an event makes of a stored delivery, and return it."""
+        new = self.transition(stored, event)
+        self.record(stored, new)
+        return new
 
     def record(
         self,
@@ -80,7 +91,7 @@ class RunRecorder:
 
     def report_own_code(self, reason: str, error: Exception | None) -> None:
         """Count a failure of the user's code; log its traceback once per run and line of code."""
-        self.builder.raised += 1
+        self.builder.counts["raised"] += 1
         self._log_own_code(reason, error)
 
     def report_function(self, error: Exception | None) -> None:
@@ -115,10 +126,10 @@ class RunRecorder:
 
     def end(self) -> ExportReport:
         """Save the run's summary, notify listeners, and return the report."""
-        if self._session.head.last_run is None and not self.builder.exported:
-            # A script with a store in memory that calls activate() in each process never sends
-            # anything, and gets no error. So repeat the store's notes: they say that it is in
-            # memory.
+        if self._session.head.last_run is None and not self.builder.counts["exported"]:
+            # A script may call activate() in each process, with a store in memory. It never sends
+            # anything, and gets no error. The notes say that the store is in memory, so the report
+            # repeats them.
             for note in self._session.notes:
                 self.builder.note(note)
         report = self.report()
@@ -126,7 +137,7 @@ class RunRecorder:
             self._session.update(last_run=self._summary(report))
         self.flush()
         self._tell(events.RunEnded(report))
-        if self.builder.listener_failures > report.listener_failures:
+        if self.builder.counts["listener_failures"] > report.listener_failures:
             # A listener failed at RunEnded; the report and status() must say so, too.
             report = self.report(ended_at=report.ended_at)
             if not self._context.dry_run:
@@ -139,7 +150,7 @@ class RunRecorder:
         """End a run that failed, and attach the report to the failure."""
         self.builder.stopped, self.builder.ok = failure.message, False
         self._retryable = failure.retryable
-        if not self.builder.raised:  # otherwise the failure was counted with its document
+        if not self.builder.counts["raised"]:  # otherwise this failure may be counted already
             self.report_function(failure)
         with suppress(StoreError):
             failure.report = self.end()

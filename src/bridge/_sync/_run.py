@@ -6,13 +6,11 @@ The run is the coordinator: only it uses the store, the report and the listeners
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
-from contextlib import suppress
+from collections.abc import Sequence
 from datetime import datetime, timedelta
 
 from attrs import evolve
 
-from _client_kit._address import is_id
 from _client_kit._errors import (
     NotFoundError,
     OutcomeUnknownError,
@@ -23,30 +21,20 @@ from _client_kit._response import Page
 from _client_kit._text import Text, joined
 from banqup_client import Document
 from bridge._delivery import delivery as deliveries
-from bridge._delivery import transitions
+from bridge._delivery import faults, transitions
 from bridge._delivery.delivery import MAX_ATTEMPTS, Delivery, WaitReason
 from bridge._delivery.eligibility import FOLDERS, BrokenRule, Wait
-from bridge._delivery.faults import (
-    DOCUMENT,
-    LOOK_UP,
-    Blame,
-    HeldRefusal,
-    blame_of,
-    list_unfinished,
-    naming,
-    no_files_at_all,
-    too_many_unrecorded,
-)
-from bridge._delivery.ids import canonical_id, of_another_space
+from bridge._delivery.ids import canonical_id, usable
 from bridge._delivery.newness import missed_by_activation
-from bridge._delivery.outcome import Candidate, Outcome, files_digest, label_of
+from bridge._delivery.outcome import Candidate, files_digest, label_of
 from bridge._delivery.row_format import NOT_KNOWN
 from bridge._mapping.calling import judge
 from bridge._reports.report import ExportReport
-from bridge._sync._context import RunContext
+from bridge._sync._context import Context
 from bridge._sync._recorder import RunRecorder
 from bridge._sync._recovery import Recovery
 from bridge._sync._sending import DOUBTS_IN_A_ROW, Sending
+from bridge._sync._session import CheckpointSession
 
 BATCH = 200
 REREADS = 50
@@ -61,20 +49,17 @@ FIRST_FILE_WITHIN = 86_400.0
 class Run:
     """One run of an export; create a new object for each run."""
 
-    def __init__(self, context: RunContext, company_id: int | None) -> None:
+    def __init__(self, context: Context, session: CheckpointSession) -> None:
         self._context = context
-        self._session = context.session
-        self._recorder = RunRecorder(context)
+        self._session = session
+        self._recorder = RunRecorder(context, session)
         self._report = self._recorder.builder
         self._banqup = context.banqup
         self._space_id = context.space_id
-        self._recovery = Recovery(context)
-        self._sending = Sending(
-            context, self._recorder, self._recovery, self._can_read_one, company_id
-        )
+        self._recovery = Recovery(context, session)
+        self._sending = Sending(context, session, self._recorder, self._recovery)
         self._batch: list[Candidate] = []
         self._suspects: list[Candidate] = []
-        self._reads_one = False
         self._unfinished: list[str] = []
 
     def execute(self) -> ExportReport:
@@ -100,7 +85,7 @@ class Run:
             # Commit this first: if this run fails, later runs must look documents up too.
             self._session.update(restored_at=NOT_KNOWN)
             self._session.flush()
-        if not self._sending.company_id:
+        if not self._context.checks.company_id:
             self._sending.ask_company()
         if not self._context.dry_run:
             self._settle()
@@ -113,12 +98,14 @@ class Run:
             self._send_suspects()
             self._sending.conclude()
         except ServiceError as error:
-            self._leave(self._suspects)
             if isinstance(error, (OutcomeUnknownError, ProtocolError)):
                 # Look the uploads in doubt up now. "Not found" needs two answers that are 10
                 # minutes apart, and this answer can be the first.
                 self._check_doubts()
             raise
+        finally:
+            for candidate in self._suspects:
+                self._report.line(candidate.delivery)
         self._check_doubts()
         self._check_files()
         if self._unfinished and self._report.stopped is None:
@@ -136,18 +123,17 @@ class Run:
 
     def _look_up_all(self, state: str) -> None:
         """Look up the deliveries in one of the states ``uncertain`` and ``sending``."""
-        looks = faults = 0
+        looks = failed = 0
         for delivery in self._in_turn(state):
             resend = state == "uncertain" and self._context.on_uncertain == "resend"
             # Without the limit of attempts, a document whose upload never gets an answer would be
             # sent in every run.
             if resend and delivery.attempts < MAX_ATTEMPTS:
                 reason = Text("resent_as_set", "uncertain, sent again as configured")
-                again = transitions.NotSent(reason)
-                self._recorder.record(delivery, self._recorder.transition(delivery, again))
+                self._recorder.advance(delivery, transitions.NotSent(reason))
                 continue
             looks += 1
-            enough = (state == "uncertain" and looks > REREADS) or faults == LOOK_UP_FAULTS
+            enough = (state == "uncertain" and looks > REREADS) or failed == LOOK_UP_FAULTS
             if enough or not self._sending.can_continue():
                 self._report.line(delivery)
                 continue
@@ -155,13 +141,18 @@ class Run:
             self._session.update(looked_up=looked_up)
             self._sending.ask_company()
             try:
-                event = self._recovery.event(delivery, self._sending.company_id)
+                event = self._recovery.event(delivery)
             except ServiceError as error:
-                self._refused_look_up(delivery, error)
-                faults += 1
+                if faults.blame_of(error) is faults.Blame.RUN:
+                    raise
+                self._recorder.report_function(error)
+                reason = Text("no_look_up", "a look-up could not be made: {0}", error.message)
+                self._report.note(reason)
+                self._report.line(delivery)
+                failed += 1
                 continue
-            faults = 0
-            self._sending.faults.passes(LOOK_UP)
+            failed = 0
+            self._sending.refusals.passes(faults.LOOK_UP)
             new = self._found_out(delivery, event)
             if isinstance(event, transitions.NoControl) and new.state == "sending":
                 # This run may deliver a document that can serve as the control. So look this
@@ -174,35 +165,15 @@ class Run:
         Without this order, runs that stop early would look up the same deliveries each time.
         """
         last = self._session.head.looked_up.get(state, "")
-        found = [delivery for delivery in self._all(state)]
+        found = [delivery for delivery in self._session.all(state)]
         return sorted(found, key=lambda one: (one.document_id <= last, one.document_id))
-
-    def _refused_look_up(self, delivery: Delivery, error: ServiceError) -> None:
-        """Note a failed look-up and leave its delivery unchanged.
-
-        Raises:
-            ServiceError: All other look-ups would fail too.
-        """
-        if blame_of(error) is Blame.RUN:
-            raise error
-        self._recorder.report_function(error)
-        failed = Text("no_look_up", "a look-up could not be made: {0}", error.message)
-        self._report.note(failed)
-        self._report.line(delivery)
 
     def _found_out(self, delivery: Delivery, event: transitions.Event | None) -> Delivery:
         new = delivery if event is None else self._recorder.transition(delivery, event)
         arrived = isinstance(event, transitions.Arrived)
-        self._report.recovered += arrived
+        self._report.counts["recovered"] += arrived
         self._recorder.record(delivery, new, settled=arrived)
         return new
-
-    def _all(self, state: str, *, due: float | None = None) -> Iterator[Delivery]:
-        """Yield all deliveries in a state; commit the recorded changes after each page."""
-        for page in self._session.pages(state, due=due):
-            for delivery in page:
-                yield delivery
-            self._recorder.flush()
 
     def _check_doubts(self) -> None:
         """Look up the deliveries that are in doubt at the end of the run.
@@ -213,7 +184,7 @@ class Run:
             if self._context.deadline.remaining() <= 0:
                 return
             try:
-                event = self._recovery.event(delivery, self._sending.company_id)
+                event = self._recovery.event(delivery)
             except ServiceError as error:
                 self._recorder.report_function(error)
                 return
@@ -229,8 +200,8 @@ class Run:
 
         With a wrong contract, activation may list too few documents, and the others get no record.
         They look new when the contract is corrected, and without this check the next run would send
-        them all. Only documents without a time of creation count here: `missed_by_activation`
-        handles the others.
+        them all. Only documents without a time of creation count here. For the documents that have
+        one, `newness.missed_by_activation` compares it with the time of activation.
 
         Raises:
             ConfigurationError: More than `MOST_UNDATED` such documents are listed.
@@ -243,13 +214,11 @@ class Run:
         for folder in FOLDERS:
             listing = self._banqup.documents.list(self._space_id, folder=folder)
             for page in listing.pages():
-                undated = [
-                    item.id for item in page.items if is_id(item.id) and item.created_at is None
-                ]
-                stored = self._session.find(undated)
-                unrecorded += sum(canonical_id(name) not in stored for name in undated)
+                documents, _ = usable(page, folder, self._space_id)
+                undated = [key for key, one in documents.items() if one.created_at is None]
+                unrecorded += len(undated) - len(self._session.find(undated))
                 if before is not None and unrecorded > MOST_UNDATED:
-                    raise too_many_unrecorded(MOST_UNDATED)
+                    raise faults.too_many_unrecorded(MOST_UNDATED)
             complete = complete and listing.complete
         if complete:
             self._session.update(wire=now)
@@ -285,7 +254,7 @@ class Run:
             if not listing.complete:
                 # Do not stop here: the other folder and the due documents come first. The report
                 # names the list at the end.
-                self._unfinished.append(list_unfinished(folder))
+                self._unfinished.append(faults.list_unfinished(folder))
             elif answered_at is not None:
                 self._narrow(folder, [answered_at, *changes], began if full else None)
         self._recorder.flush()
@@ -314,17 +283,11 @@ class Run:
             self._session.update(cursors={**head.cursors, folder: cursor})
 
     def _consider_page(self, folder: str, page: Page[Document]) -> None:
-        self._report.passed_over += page.unreadable
-        documents: dict[str, Document] = {}
-        for document in page.items:
-            if not is_id(document.id) or of_another_space(document.space_id, self._space_id):
-                self._report.passed_over += 1
-            elif (document_id := canonical_id(document.id)) not in self._report.seen:
-                # A document that names no folder is in the folder that was listed.
-                named = document if document.folder else evolve(document, folder=folder)
-                documents[document_id] = named
-        stored = self._session.find([document.id for document in documents.values()])
-        for document_id, document in documents.items():
+        documents, unfit = usable(page, folder, self._space_id)
+        self._report.passed_over += unfit
+        new = {key: one for key, one in documents.items() if key not in self._report.seen}
+        stored = self._session.find(list(new))
+        for document_id, document in new.items():
             self._consider(document_id, document, stored.get(document_id))
         self._recorder.flush()
 
@@ -333,18 +296,17 @@ class Run:
     ) -> None:
         """Put a document that Banqup showed into a batch to send, or record why it is not sent."""
         delivery = stored or deliveries.first_seen(document_id, document.folder, label_of(document))
+        self._report.seen[document_id] = delivery.state
         activated_at = self._session.head.activated_at
         if stored is None and missed_by_activation(document.created_at, activated_at):
             reason = Text("listed_late", "was there before activation, but not listed then")
             old = transitions.Skipped(reason)
-            self._report.seen[document_id] = delivery.state
             self._recorder.record(None, self._recorder.transition(delivery, old))
             return
-        self._report.seen[document_id] = delivery.state
         if delivery.state != "waiting" and delivery.cause is not WaitReason.GONE:
             sent = delivery.state in ("delivered", "confirmed")
             if sent and delivery.files not in (None, files_digest(document)):
-                self._report.changed += 1
+                self._report.counts["changed"] += 1
             return
         verdict = judge(self._context.exportable, document)
         if isinstance(verdict, BrokenRule):
@@ -382,17 +344,12 @@ class Run:
         waiting = sorted(self._suspects, key=lambda one: one.delivery.attempts + one.delivery.polls)
         most = MOST_SUSPECTS if self._sending.can_continue() else 0
         self._suspects = waiting[most:]
-        self._leave(self._suspects)
         self._sending.send(waiting[:most])
 
-    def _leave(self, candidates: Sequence[Candidate]) -> None:
-        for candidate in candidates:
-            self._report.line(candidate.delivery)
-
     def _check_files(self) -> None:
-        """Raise if no file was ever fetched, and documents without a file were met for a day.
+        """Raise if no file was ever fetched, a day after a document without one was first found.
 
-        One such document must have been met in this run.
+        This run must have found a document without a file, too.
 
         Raises:
             ConfigurationError: The contract's names for files are probably wrong.
@@ -404,19 +361,19 @@ class Run:
         if since != head.no_file_since:
             self._session.update(no_file_since=since)
         if now - since >= FIRST_FILE_WITHIN:
-            raise no_files_at_all()
+            raise faults.no_files_at_all()
 
     # Waiting documents that no list showed
 
     def _read_due(self) -> None:
-        """Read each due waiting document by itself, unless a list showed it in this run."""
+        """Read each due waiting document with its own call, unless a list of this run showed it."""
         reads = 0
-        for delivery in self._all("waiting", due=self._context.clock()):
+        for delivery in self._session.all("waiting", due=self._context.clock()):
             if canonical_id(delivery.document_id) in self._report.seen:
                 continue
             if delivery.cause is not WaitReason.QUEUED:
-                # The limit is for documents that wait. `QUEUED` documents can be sent now, so they
-                # do not count.
+                # `QUEUED` documents do not count towards the limit `REREADS`: they can be sent
+                # now.
                 reads += 1
                 if reads > REREADS:
                     continue
@@ -425,58 +382,20 @@ class Run:
             try:
                 document = self._banqup.documents.get(self._space_id, delivery.document_id)
             except NotFoundError:
-                event: transitions.Event = transitions.Skipped(Text("gone", "gone"), gone=True)
-                if not self._can_read_one():
-                    reason = Text("cannot_ask", "asking for one document does not work")
-                    event = transitions.NotReady(reason, file=False)
+                event: transitions.Event = transitions.GONE
+                if not self._sending.can_read_one():
+                    event = transitions.Unread()
                 self._report.seen[delivery.document_id] = delivery.state
-                self._recorder.record(delivery, self._recorder.transition(delivery, event))
+                self._recorder.advance(delivery, event)
                 continue
             except ServiceError as error:
-                self._cannot_read(delivery, error)
+                self._report.seen[delivery.document_id] = delivery.state
+                self._sending.unread(delivery, error)
                 continue
-            self._sending.faults.passes(DOCUMENT)
+            self._sending.refusals.passes(faults.DOCUMENT)
             named = document if document.folder else evolve(document, folder=delivery.folder)
             self._consider(delivery.document_id, named, delivery, reread=True)
             if len(self._batch) >= BATCH:
                 self._send_batch()
         self._recorder.flush()
         self._send_batch()
-
-    def _cannot_read(self, delivery: Delivery, error: ServiceError) -> None:
-        """Postpone a document that could not be read.
-
-        Raises:
-            ServiceError: Other documents cannot be read either.
-        """
-        self._report.seen[delivery.document_id] = delivery.state
-        if delivery.cause in (WaitReason.QUEUED, WaitReason.RETRY, WaitReason.NOT_READY):
-            outcome = Outcome(Candidate(Document(), delivery, delivery), None, error, DOCUMENT)
-            self._sending.take(outcome)
-            if self._sending.fault is not None:
-                raise self._sending.fault
-            return
-        self._recorder.report_function(error)
-        # A document that waits for approval was not about to be sent, so do not charge it.
-        if blame_of(error) is Blame.RUN:
-            raise error
-        refusal = HeldRefusal(DOCUMENT, delivery, error, chargeable=False)
-        if error.own and blame_of(error) is Blame.DOCUMENT:
-            self._sending.faults.passes(DOCUMENT)
-        elif self._sending.faults.holds(refusal, suspect=False):
-            raise naming(error, [refusal])
-        unread = transitions.NotReady(error.message, file=False)
-        self._recorder.record(delivery, self._recorder.transition(delivery, unread))
-
-    def _can_read_one(self) -> bool:
-        """Return True if a document that Banqup lists now can be read by itself.
-
-        Only then does "not found" for another document mean that it is gone.
-        """
-        if not self._reads_one:
-            with suppress(ServiceError):
-                for document in self._banqup.documents.list(self._space_id, page_size=1):
-                    self._banqup.documents.get(self._space_id, canonical_id(document.id))
-                    self._reads_one = True
-                    break
-        return self._reads_one

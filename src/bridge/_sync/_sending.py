@@ -4,36 +4,27 @@
 from __future__ import annotations
 
 from collections import deque
-from collections.abc import Callable, Iterable
+from collections.abc import Iterable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from _client_kit import _runtime_sync as runtime
 from _client_kit._errors import OutcomeUnknownError, ServiceError, StoreError
+from _client_kit._files import os_reason
 from _client_kit._text import Text
-from bridge._delivery import transitions
+from banqup_client import Document, FileNotReadyError
+from bridge._delivery import faults, transitions
 from bridge._delivery.delivery import Delivery, WaitReason
-from bridge._delivery.faults import (
-    DETAILS,
-    LOOK_UP,
-    UPLOAD,
-    USERS_CODE,
-    Blame,
-    FaultTracker,
-    HeldRefusal,
-    asks_again,
-    blame_of,
-    is_final,
-    naming,
-)
+from bridge._delivery.ids import canonical_id
 from bridge._delivery.outcome import Candidate, Outcome, label_of
-from bridge._mapping.mapper import default_mapper
 from bridge._reports import events
-from bridge._sync._context import RunContext
+from bridge._sync._context import Context
 from bridge._sync._recorder import RunRecorder
 from bridge._sync._recovery import LookupProbe, Recovery
+from bridge._sync._session import CheckpointSession
 from bridge._sync._transfer import Prepared, Transfer
 
 REFUSALS_IN_A_ROW = 5
@@ -41,15 +32,16 @@ DOUBTS_IN_A_ROW = 3
 CONTROLS = 3
 LAST = datetime.max.replace(tzinfo=UTC)
 CLOCKS_DIFFER = timedelta(hours=24)
+_LEFT = Text("left_for_next_run", "left for the next run")
 
 
+@define(eq=False, slots=False)
 class Sending:
     """Send candidates through the workers; upload one at a time until one is delivered.
 
     Attributes:
-        company_id: The company's present number in Zenvoices.
         fault: The error that ends the run, or None. Uploads in flight are still completed.
-        faults: Counts the refusals of this run.
+        refusals: Counts the refusals of this run.
         doubts: Deliveries to look up at the end of the run, because it is still in doubt whether
             their uploads arrived.
         without_file: Whether a document of this run had no file to download.
@@ -57,39 +49,33 @@ class Sending:
             time.
     """
 
-    def __init__(
-        self,
-        context: RunContext,
-        recorder: RunRecorder,
-        recovery: Recovery,
-        can_read_one: Callable[[], bool],
-        company_id: int | None,
-    ) -> None:
-        self._context = context
-        self._session = context.session
-        self._recorder = recorder
-        self._report = recorder.builder
-        self._transfer = Transfer(context, recovery)
-        self._recovery = recovery
-        self._can_read_one = can_read_one
-        self.company_id = company_id or 0
-        self._asked = False
-        self.fault: ServiceError | None = None
-        self.faults = FaultTracker()
-        self.doubts: list[Delivery] = []
-        self.without_file = False
-        self.shown_at: datetime | None = None
-        self._taken: set[str] = set()
-        self._delivered = False
-        self._first: tuple[str, int, int | None] | None = None
-        self._read_back = False
-        self._lags = False
-        self._sent_before = False
-        """Whether Zenvoices showed another document under the external id of a delivery."""
-        self._fetched = False
-        self._refused: list[Delivery] = []
-        self._doubts_in_a_row = 0
-        self._probing = False
+    _context: Context
+    _session: CheckpointSession
+    _recorder: RunRecorder
+    _recovery: Recovery
+    fault: ServiceError | None = None
+    refusals: faults.FaultTracker = field(factory=faults.FaultTracker)
+    doubts: list[Delivery] = field(factory=list[Delivery])
+    without_file: bool = False
+    shown_at: datetime | None = None
+    _asked: bool = False
+    _reads_one: bool = False
+    _taken: set[str] = field(factory=set[str])
+    _delivered: bool = False
+    _first: tuple[str, int, int | None] | None = None
+    _read_back: bool = False
+    _lags: bool = False
+    _sent_before: bool = False
+    """Whether Zenvoices showed another document under the external id of a delivery."""
+    _fetched: bool = False
+    _refused: list[Delivery] = field(factory=list[Delivery])
+    _doubts_in_a_row: int = 0
+    _probing: bool = False
+
+    def __attrs_post_init__(self) -> None:
+        self._report = self._recorder.builder
+        self._checks = self._context.checks
+        self._transfer = Transfer(self._context, self._session, self._recovery)
 
     def can_continue(self) -> bool:
         """Return True if another document may be begun; report a reached limit or deadline."""
@@ -110,14 +96,13 @@ class Sending:
             ServiceError: The company code is unknown or belongs to another company now.
         """
         if not self._asked:
-            self.company_id = self._company()
+            self._ask_company()
             self._asked = True
 
-    def _company(self) -> int:
-        """Return the company's present number, and record it for look-ups in later runs."""
-        number = self._context.resolve_company_id(self._session.head.companies)
-        self._session.remember_company(number)
-        return number
+    def _ask_company(self) -> None:
+        """Get the company's present number, and record it for look-ups in later runs."""
+        self._checks.company(self._session.head.companies)
+        self._session.remember_company(self._checks.company_id)
 
     def send_one_first(self) -> None:
         """From now on, prepare and send one document at a time, until one is delivered.
@@ -130,9 +115,9 @@ class Sending:
     def send(self, candidates: Iterable[Candidate]) -> None:
         """Send candidates: those that failed least often first, and of these the oldest first.
 
-        The first document that is delivered is looked up. If Zenvoices shows another number than
-        that of its upload, another machine sent it before. This is most likely for the oldest
-        document, so the oldest goes first.
+        The first delivered document is looked up. If Zenvoices then shows another number than the
+        upload got, the document was sent before, perhaps by another machine. This is most likely
+        for the oldest document, so the oldest goes first.
 
         Raises:
             ServiceError: A failure that concerns more than one document.
@@ -141,36 +126,21 @@ class Sending:
         queue = deque(sorted(candidates, key=_order))
         self._read_back = False
         try:
-            if self._context.dry_run:
-                self._pretend(queue)
-            elif queue:
+            while self._context.dry_run and queue and self.can_continue():
+                delivery = queue.popleft().delivery
+                self._taken.add(delivery.document_id)
+                would = Text("would_be_sent", "would be sent")
+                self._report.line(evolve(delivery, reason=would, due=None))
+            if queue and not self._context.dry_run:
                 self.ask_company()
                 with runtime.Workers[Any](self._context.in_flight) as workers:
                     self._work(queue, workers)
         finally:
             self._transfer.discard()
             for candidate in queue:
-                reason = Text("left_for_next_run", "left for the next run")
-                left = evolve(candidate.delivery, reason=reason)
-                self._report.line(left)
+                self._report.line(evolve(candidate.delivery, reason=_LEFT))
         if self.fault is not None:
             raise self.fault
-
-    def _pretend(self, queue: deque[Candidate]) -> None:
-        if queue and self._context.mapper is not default_mapper:
-            self._report.note(
-                Text(
-                    "mapper_not_called",
-                    "A dry run does not call your mapper, which may skip documents that would be "
-                    "sent: try_mapper() tries it.",
-                )
-            )
-        while queue and self.can_continue():
-            delivery = queue.popleft().delivery
-            self._taken.add(delivery.document_id)
-            self._report.line(
-                evolve(delivery, reason=Text("would_be_sent", "would be sent"), due=None)
-            )
 
     def _work(self, queue: deque[Candidate], workers: runtime.Workers[Any]) -> None:
         ready: deque[Prepared] = deque()
@@ -178,11 +148,12 @@ class Sending:
         while True:
             self._fetch(queue, workers, len(ready))
             if not workers.busy:
+                queue.extend(item.candidate for item in ready)
                 return
             for result in workers.finished():
                 if isinstance(result, Prepared):
                     self._fetched = True
-                    self.faults.passes(*result.passed)
+                    self.refusals.passes(*result.passed)
                     if not self._session.head.fetched:
                         self._session.update(fetched=True, no_file_since=None)
                     ready.append(result)
@@ -191,18 +162,21 @@ class Sending:
                 else:
                     uploading -= result.candidate.delivery.state == "sending"
                     self.take(result)
-            chosen = self._choose(ready, uploading, queue)
+            # Upload one at a time until one is delivered, and nothing more after a fault.
+            room = (self._context.in_flight if self._delivered else 1) - uploading
+            room = room if self.fault is None else 0
+            chosen = [ready.popleft() for _ in range(min(room, len(ready)))]
             if self._context.in_flight > 1:
                 # Start downloads before the commit, so that free workers do not wait for the disk.
                 waiting = len(ready) + len(chosen) - self._delivered
                 self._fetch(queue, workers, waiting)
             elif not chosen:
-                # One worker makes one request at a time: start a download if no upload is to be
-                # made.
+                # With ``in_flight=1``, only one request is made at a time. So start a download only
+                # if there is no upload to make.
                 self._fetch(queue, workers, len(ready))
             for item in self._intended(chosen, queue):
                 uploading += 1
-                workers.start(self._transfer.upload, item, self.company_id)
+                workers.start(self._transfer.upload, item, self._checks.company_id)
             if self._first is not None and self.fault is None:
                 first, self._first = self._first, None
                 workers.start(self._recovery.control, *first)
@@ -216,32 +190,12 @@ class Sending:
         """
         room = self._context.in_flight if self._fetched and not self._probing else 1
         while queue and workers.busy + waiting < room and self.can_continue():
-            self._start(queue.popleft(), workers)
-
-    def _choose(
-        self, ready: deque[Prepared], uploading: int, queue: deque[Candidate]
-    ) -> list[Prepared]:
-        """Take the documents to upload now from `ready`; one at a time until one is delivered.
-
-        After a fault or the deadline, put those that are not uploaded back into the queue.
-        """
-        room = (self._context.in_flight if self._delivered else 1) - uploading
-        chosen = [ready.popleft() for _ in range(min(room, len(ready)))]
-        if self.fault is not None:
-            self._put_back([*chosen, *ready], queue)
-            chosen = []
-            ready.clear()
-        elif self._context.deadline.remaining() <= 0:
-            self._put_back(ready, queue)
-            ready.clear()
-        return chosen
-
-    def _start(self, candidate: Candidate, workers: runtime.Workers[Any]) -> None:
-        delivery = candidate.delivery
-        self._taken.add(delivery.document_id)
-        self._recorder.emit(events.DocumentFound(delivery.document_id, delivery.folder))
-        look_first = self._looks_first(candidate)
-        workers.start(self._transfer.prepare, candidate, self.company_id, look_first)
+            candidate = queue.popleft()
+            delivery = candidate.delivery
+            self._taken.add(delivery.document_id)
+            self._recorder.emit(events.DocumentFound(delivery.document_id, delivery.folder))
+            look_first = self._looks_first(candidate)
+            workers.start(self._transfer.prepare, candidate, look_first)
 
     def _looks_first(self, candidate: Candidate) -> bool:
         """Return True if an upload of this document may be missing in the checkpoint.
@@ -250,7 +204,7 @@ class Sending:
         """
         if self._context.look_first or self._sent_before:
             return True
-        if candidate.delivery.requested:  # a look-up without an answer must not hold it back
+        if candidate.delivery.requested:  # an unclear look-up must not make it uncertain
             return False
         restored, created = self._session.head.restored_at, candidate.document.created_at
         if restored is None or created is None or self.shown_at is None:
@@ -261,8 +215,15 @@ class Sending:
         return created - restored <= CLOCKS_DIFFER or created - self.shown_at > CLOCKS_DIFFER
 
     def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
-        """Commit the intents; return the documents to upload, or no document if that failed."""
-        sending = [self._intend(item) for item in prepared]
+        """Commit that these documents are about to be sent; return them, or [] if that failed."""
+        sending: list[Prepared] = []
+        for item in prepared:
+            document, delivery = item.candidate.document, item.candidate.delivery
+            label = label_of(document, item.upload.subject)
+            event = transitions.Intended(item.external_id, self._checks.company_id, label)
+            intended = self._recorder.transition(delivery, event)
+            self._session.put(item.candidate.stored, intended)
+            sending.append(evolve(item, candidate=Candidate(document, intended, intended)))
         try:
             self._recorder.flush()
             if sending and self._session.remaining() <= self._context.zenvoices.deadline:
@@ -272,130 +233,139 @@ class Sending:
             for item in sending:
                 # A later commit may succeed, and it must not contain this intent.
                 known = item.candidate.delivery
-                not_sent = transitions.NotSent(Text("not_recorded", "could not be recorded"))
-                back = self._recorder.transition(known, not_sent)
+                back = self._recorder.transition(known, transitions.NotSent(_LEFT))
                 self._session.put(known, back)
-            self._put_back(prepared, queue)
+            queue.extend(item.candidate for item in prepared)
             return []
         return sending
 
-    def _put_back(self, prepared: Iterable[Prepared], queue: deque[Candidate]) -> None:
-        for item in prepared:
-            item.discard()
-            queue.append(item.candidate)
-
-    def _intend(self, prepared: Prepared) -> Prepared:
-        candidate = prepared.candidate
-        event = transitions.Intended(
-            prepared.external_id,
-            self.company_id,
-            label=label_of(candidate.document, prepared.upload.subject),
-        )
-        delivery = self._recorder.transition(candidate.delivery, event)
-        self._session.put(candidate.stored, delivery)
-        return evolve(prepared, candidate=Candidate(candidate.document, delivery, stored=delivery))
-
     # Results of workers
+
+    def unread(self, delivery: Delivery, error: ServiceError) -> None:
+        """Record that a due document could not be read.
+
+        Raises:
+            ServiceError: Other documents cannot be read either.
+        """
+        candidate = Candidate(Document(), delivery, delivery)
+        outcome = Outcome(candidate, None, error, faults.DOCUMENT)
+        if not delivery.waits_for_rule:
+            self.take(outcome)
+        else:  # it was not to be sent, so do not charge it
+            self._recorder.report_function(error)
+            if isinstance(self._judge(outcome), transitions.Held):
+                self._hold(outcome, delivery, error)
+            if self.fault is None:
+                self._recorder.advance(delivery, transitions.Unread())
+        if self.fault is not None:
+            raise self.fault
 
     def take(self, outcome: Outcome) -> None:
         """Record the result of a job, and decide whether the run can continue."""
         candidate, error = outcome.candidate, outcome.error
-        self.faults.passes(*outcome.passed)
+        self.refusals.passes(*outcome.passed)
         if isinstance(error, StoreError):
             # The lease is lost, so only the next run can record what became of this document.
             self._report.line(candidate.delivery)
             self.fault = self.fault or error
             return
         event = outcome.event
-        if event is None or (
-            isinstance(event, transitions.Skipped) and event.gone and not self._can_read_one()
-        ):
+        if event is None or (event == transitions.GONE and not self.can_read_one()):
             event = self._judge(outcome)
-        elif isinstance(event, transitions.NotReady) and outcome.operation == DETAILS:
-            self.without_file = True
-        if isinstance(event, transitions.Refused):
-            event = evolve(event, deliveries=self._session.head.deliveries)
+        self.without_file = self.without_file or isinstance(error, FileNotReadyError)
+        self._recorder.report_function(error)
         uploaded = candidate.delivery.state == "sending"
         delivery = self._recorder.transition(candidate.delivery, event)
         self._recorder.record(candidate.stored, delivery, outcome.sent)
-        self._recorder.report_function(error)
         if isinstance(event, transitions.Arrived):
             self._arrived(delivery, uploaded=uploaded)
         elif isinstance(event, transitions.InDoubt):
-            self._doubt(delivery, error)
-        elif isinstance(event, transitions.Held):
-            self._hold(outcome, delivery)
+            self.doubts.append(delivery)
+            self._doubts_in_a_row += 1
+            if self._doubts_in_a_row >= DOUBTS_IN_A_ROW:
+                self._stop_in_doubt(error)
+        elif isinstance(event, transitions.Held) and isinstance(error, ServiceError):
+            self._hold(outcome, delivery, error)
         elif isinstance(event, transitions.Refused):
             self._refuse(delivery, error, uploaded=uploaded)
         # After send_one_first(), an upload without a clear answer ends the run. A refusal that is
         # charged is clear, and a failure of the user's code sends nothing.
         clear = isinstance(event, transitions.Arrived | transitions.Refused)
-        if self._probing and uploaded and not clear and outcome.operation not in USERS_CODE:
+        if self._probing and uploaded and not clear and outcome.operation not in faults.USERS_CODE:
             self._stop_in_doubt(error)
 
     def _judge(self, outcome: Outcome) -> transitions.Event:
         """Return the event for a failure."""
         error = outcome.error
-        if error is None:  # pragma: no cover - an outcome has an event or an error
-            raise ValueError
+        if isinstance(error, OSError) and outcome.operation != faults.UPLOAD:  # such as a full disk
+            why = Text("said", "{0}", os_reason(error))
+            reason = Text("not_kept", "it could not be kept meanwhile: {0}", why)
+            return transitions.NotReady(reason)
         if not isinstance(error, ServiceError):
-            kind = type(error).__name__
-            if outcome.operation == UPLOAD:
-                reason = Text("broke_sending", "{0} while it was sent", kind)
-            else:
-                reason = Text("broke_fetching", "{0} while it was fetched", kind)
-            return transitions.Refused(reason)
-        if asks_again(error):
-            try:
-                moved = self._ask_again(error)
-            except ServiceError as failure:
-                self.fault = self.fault or failure
-                return transitions.NotSent(error.message)
-            if moved:
-                return transitions.NotSent(error.message)
-        blame = blame_of(error)
-        if blame is Blame.RUN:
+            return transitions.Refused(faults.reason_of(error))
+        if outcome.operation in faults.USERS_CODE:
+            return transitions.Held(error.message, suspect=False)
+        if isinstance(error, FileNotReadyError):
+            return transitions.NotReady(error.message)
+        if faults.asks_again(error) and not self._is_alone(error):
+            return transitions.NotSent(error.message)
+        blame = faults.blame_of(error)
+        if blame is faults.Blame.RUN:
             self.fault = self.fault or error
             return transitions.NotSent(error.message)
-        if blame is Blame.OPEN:
+        if blame is faults.Blame.OPEN:
             return transitions.Held(error.message)
         if outcome.operation and error.own:
-            self.faults.passes(outcome.operation)
-        return transitions.Refused(error.message, final=is_final(error))
+            self.refusals.passes(outcome.operation)
+        return transitions.Refused(error.message, final=faults.is_final(error))
 
-    def _ask_again(self, error: ServiceError) -> bool:
+    def _is_alone(self, error: ServiceError) -> bool:
         """Make one read-only call to see whether the service refuses every call.
 
         Returns:
-            For Zenvoices the call looks the company up: True if it has a new number, under which
-            later documents of this run and the next run are sent. For Banqup the call lists one
-            document: always False.
-
-        Raises:
-            ServiceError: This call fails too.
+            False if this call fails too, which ends the run. For Zenvoices the call looks the
+            company up: also False if it has a new number, under which later documents of this run
+            and the next run are sent. For Banqup the call lists one document.
         """
-        if error.service == "zenvoices":
-            before = self.company_id
-            self.company_id = self._company()
-            return self.company_id != before
-        listing = self._context.banqup.documents.list(self._context.space_id, page_size=1)
-        for _ in listing.pages():
-            break
-        return False
+        before = self._checks.company_id
+        try:
+            if error.service == "zenvoices":
+                self._ask_company()
+            else:
+                documents, space_id = self._context.banqup.documents, self._context.space_id
+                next(documents.list(space_id, page_size=1).pages())
+        except ServiceError as failure:
+            self.fault = self.fault or failure
+            return False
+        return self._checks.company_id == before
+
+    def can_read_one(self) -> bool:
+        """Return True if a document that Banqup lists now can be read by itself.
+
+        Only then does "not found" for another document mean that it is gone.
+        """
+        documents, space_id = self._context.banqup.documents, self._context.space_id
+        if not self._reads_one:
+            with suppress(ServiceError):
+                for document in documents.list(space_id, page_size=1):
+                    documents.get(space_id, canonical_id(document.id))
+                    self._reads_one = True
+                    break
+        return self._reads_one
 
     def _arrived(self, delivery: Delivery, *, uploaded: bool) -> None:
         if not uploaded:
-            self._report.recovered += 1
+            self._report.counts["recovered"] += 1
             return
         self._refused.clear()
         self._doubts_in_a_row = 0
         self._probing = False
-        self._report.exported += 1
+        self._report.counts["exported"] += 1
         if delivery.reason:
             note = Text("of_document", "document {0}: {1}", delivery.document_id, delivery.reason)
             self._report.note(note)
         head = self._session.head
-        name, company = str(delivery.external_id), delivery.company_id or self.company_id
+        name, company = str(delivery.external_id), delivery.company_id or self._checks.company_id
         self._session.update(
             deliveries=head.deliveries + 1, controls=(*head.controls, (name, company))[-CONTROLS:]
         )
@@ -403,20 +373,20 @@ class Sending:
         if self._read_back or self._sent_before:
             return
         self._read_back = True
-        # If the answer had a remark, the look-up must not compare inbox numbers: the document may
-        # be in another company.
+        # A reason means an unusual answer to the upload: the document may be in another company. So
+        # the look-up must not compare the number that it finds with that of the upload.
         self._first = (name, company, None if delivery.reason else delivery.inbox_id)
 
     def _checked(self, control: LookupProbe) -> None:
         """Record whether a look-up found a delivery, that is, whether look-ups can be trusted."""
         self._recorder.report_function(control.error)
         if control.works is not None:
-            self.faults.passes(LOOK_UP)
+            self.refusals.passes(faults.LOOK_UP)
             self._lags = self._lags or not control.works
             self._session.update(lookups_lag=self._lags)
         if control.other is not None:
             self._sent_before = True
-            self._report.twice += 1
+            self._report.counts["twice"] += 1
             note = Text(
                 "sent_before",
                 "Zenvoices shows a document of this run as number {0} too, so it was sent "
@@ -437,51 +407,37 @@ class Sending:
             )
             self._report.note(note)
 
-    def _doubt(self, delivery: Delivery, error: Exception | None) -> None:
-        self.doubts.append(delivery)
-        self._doubts_in_a_row += 1
-        if self._doubts_in_a_row >= DOUBTS_IN_A_ROW:
-            self._stop_in_doubt(error)
-
     def _stop_in_doubt(self, error: Exception | None) -> None:
         message = Text("uploads_in_doubt", "several uploads ended without a clear answer")
         known = error if isinstance(error, ServiceError) else None
         self.fault = self.fault or known or OutcomeUnknownError(message, service="zenvoices")
 
-    def _hold(self, outcome: Outcome, delivery: Delivery) -> None:
+    def _hold(self, outcome: Outcome, delivery: Delivery, error: ServiceError) -> None:
         """Hold a refusal until the end of the run, which decides whether to charge the document."""
-        error = outcome.error if isinstance(outcome.error, ServiceError) else None
-        if outcome.operation in USERS_CODE:
-            self._recorder.report_own_code(delivery.reason, outcome.error)
-            error = None  # a failure of the user's code never ends the run
         before = outcome.candidate.delivery
-        if before.state == "sending" and error is not None:
-            self._report.refused += 1
-        refusal = HeldRefusal(outcome.operation, delivery, error)
-        if self.faults.holds(refusal, suspect=before.suspect) and error is not None:
-            same = [one for one in self.faults.held.values() if one.operation == outcome.operation]
-            self.fault = self.fault or naming(error, same)
+        if before.state == "sending" and outcome.operation not in faults.USERS_CODE:
+            self._report.counts["refused"] += 1
+        refusal = faults.HeldRefusal(outcome.operation, delivery, error)
+        if self.refusals.holds(refusal, suspect=before.suspect):
+            self.fault = self.fault or self.refusals.error(refusal)
 
     def _refuse(self, delivery: Delivery, error: Exception | None, *, uploaded: bool) -> None:
         """Count a refusal; before the first delivery, five in a row end the run.
 
-        For the five, only refusals count that have the service's own error body and are not final.
-        The attempts of these five documents are then refunded.
+        For these five, a refusal counts only if it has the service's own error body and is not
+        final. The five documents then get their charged attempts back.
         """
         self._doubts_in_a_row = 0
-        self._report.refused += uploaded and isinstance(error, ServiceError)
+        self._report.counts["refused"] += uploaded and isinstance(error, ServiceError)
         if self._delivered or not isinstance(error, ServiceError) or not error.own:
             return
-        if is_final(error):
+        if faults.is_final(error):
             return
         self._refused.append(delivery)
         if len(self._refused) >= REFUSALS_IN_A_ROW:
             self.fault = self.fault or error
             for refused in self._refused:
-                refunded = self._recorder.transition(
-                    refused, transitions.AttemptRefunded(refused.reason)
-                )
-                self._recorder.record(refused, refunded)
+                self._recorder.advance(refused, transitions.AttemptRefunded(refused.reason))
             self._refused.clear()
 
     def conclude(self) -> None:
@@ -490,17 +446,13 @@ class Sending:
         Raises:
             ServiceError: A service refused an operation that worked for no document of this run.
         """
-        for refusal in self.faults.charged():
-            event = transitions.Refused(
-                refusal.delivery.reason, deliveries=self._session.head.deliveries
-            )
-            charged = self._recorder.transition(refusal.delivery, event)
-            self._recorder.record(refusal.delivery, charged)
+        for refusal in self.refusals.charged():
+            charge = transitions.Refused(refusal.delivery.reason)
+            self._recorder.advance(refusal.delivery, charge)
         self._recorder.flush()
-        left = self.faults.unexplained()
-        if left and left[0].error is not None:
-            same = [refusal for refusal in left if refusal.operation == left[0].operation]
-            raise naming(left[0].error, same)
+        error = self.refusals.unexplained()
+        if error is not None:
+            raise error
 
 
 def _order(candidate: Candidate) -> tuple[int, datetime]:

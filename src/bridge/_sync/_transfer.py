@@ -11,43 +11,26 @@ import re
 from collections.abc import Callable
 from typing import Any, BinaryIO, cast
 
-from attrs import evolve, field, frozen
+from attrs import define, evolve, field, frozen
 
 from _client_kit import _runtime_sync as runtime
-from _client_kit._errors import NotFoundError, ServiceError
+from _client_kit._errors import ConfigurationError, NotFoundError, ServiceError
 from _client_kit._files import os_reason
 from _client_kit._operations import USER_CODE
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
-from _client_kit._user_code import cause_of
 from banqup_client import Document, DocumentFile, FileNotReadyError
 from bridge._delivery import delivery as deliveries
-from bridge._delivery import transitions
+from bridge._delivery import faults, transitions
 from bridge._delivery.eligibility import Skip
-from bridge._delivery.faults import (
-    DETAILS,
-    DOWNLOAD,
-    FUNCTION,
-    LOOK_UP,
-    MAPPER,
-    UPLOAD,
-    in_doubt,
-)
-from bridge._delivery.outcome import (
-    Candidate,
-    Outcome,
-)
-from bridge._mapping.calling import (
-    call_mapper,
-    describe_exception,
-    describe_result,
-    sent_details,
-)
+from bridge._delivery.outcome import Candidate, Outcome
+from bridge._mapping import calling
 from bridge._mapping.mapper import SourceFile
 from bridge._mapping.spool import IN_MEMORY, Spool
-from bridge._sync._context import RunContext
-from bridge._sync._recovery import Recovery
-from zenvoices_client import Attachment, InboxDocument, InboxUpload, Lookup
+from bridge._sync._context import Context
+from bridge._sync._recovery import Recovery, arrived
+from bridge._sync._session import CheckpointSession
+from zenvoices_client import Attachment, InboxDocument, InboxUpload
 
 _EMPTY = Text("empty_file", "the file is empty")
 _MEDIA_TYPE = re.compile(r"[!-~]{1,100}(; ?[!-~]{1,100}){0,3}")
@@ -64,20 +47,15 @@ class Prepared:
     sent: dict[str, Any] = field(repr=False)
     passed: frozenset[str] = frozenset()
 
-    def discard(self) -> None:
-        """Delete the downloaded files."""
-        for spool in self.spools:
-            spool.close()
 
-
+@define(eq=False)
 class Transfer:
     """Prepare and upload documents; several workers use one object at the same time."""
 
-    def __init__(self, context: RunContext, recovery: Recovery) -> None:
-        self._context = context
-        self._banqup = context.banqup
-        self._recovery = recovery
-        self._spools: list[Spool] = []
+    _context: Context
+    _session: CheckpointSession
+    _recovery: Recovery
+    _spools: list[Spool] = field(factory=list[Spool])
 
     def discard(self) -> None:
         """Delete all downloaded files that are left, such as those of a cancelled job."""
@@ -85,9 +63,7 @@ class Transfer:
             spool.close()
         self._spools.clear()
 
-    def prepare(
-        self, candidate: Candidate, company_id: int, look_first: bool
-    ) -> Prepared | Outcome:
+    def prepare(self, candidate: Candidate, look_first: bool) -> Prepared | Outcome:
         """Download and map a document; before that, look it up if it may have been sent already.
 
         Returns:
@@ -97,29 +73,16 @@ class Transfer:
         passed: set[str] = set()
         result: Prepared | Outcome = Outcome(candidate)
         try:
-            result = self._prepare(candidate, company_id, look_first, spools, passed)
-        except FileNotReadyError as error:
-            passed.add(DETAILS)
-            result = Outcome(candidate, transitions.NotReady(error.message), operation=DETAILS)
-        except _MapperError as error:
-            held = transitions.Held(error.reason, suspect=False)
-            result = Outcome(candidate, held, error.cause, MAPPER)
+            result = self._prepare(candidate, look_first, spools, passed)
         except Exception as error:
             # Without this clause, an unexpected exception would end the run. The coordinator
             # decides what it means.
             if raised_by_signal_handler(error):
                 raise
-            if _is_of_function(error):
-                result = _held(candidate, error)
-            elif isinstance(error, OSError):  # such as a full disk
-                why = Text("said", "{0}", os_reason(error))
-                reason = Text("not_kept", "it could not be kept meanwhile: {0}", why)
-                result = Outcome(candidate, transitions.NotReady(reason))
-            else:
-                operation = getattr(error, "operation", None) or ""
-                if operation == DOWNLOAD:
-                    passed.add(DETAILS)
-                result = Outcome(candidate, error=error, operation=operation)
+            operation = faults.operation_of(error)
+            if operation == faults.DOWNLOAD or (spools and isinstance(error, FileNotReadyError)):
+                passed.add(faults.DETAILS)
+            result = Outcome(candidate, error=error, operation=operation)
         finally:
             if not isinstance(result, Prepared):
                 for spool in spools:
@@ -127,12 +90,7 @@ class Transfer:
         return evolve(result, passed=frozenset(passed))
 
     def _prepare(
-        self,
-        candidate: Candidate,
-        company_id: int,
-        look_first: bool,
-        spools: list[Spool],
-        passed: set[str],
+        self, candidate: Candidate, look_first: bool, spools: list[Spool], passed: set[str]
     ) -> Prepared | Outcome:
         document, delivery = candidate.document, candidate.delivery
         external_id = deliveries.external_id_of(
@@ -140,16 +98,14 @@ class Transfer:
         )
         again = delivery.external_id is not None or delivery.generation > 0
         if look_first or again or (delivery.requested and self._recovery.restored):
-            found = self._recovery.before_sending(
-                delivery, external_id, company_id, thorough=look_first
-            )
-            passed.add(LOOK_UP)
+            found = self._recovery.before_sending(delivery, external_id, thorough=look_first)
+            passed.add(faults.LOOK_UP)
             if found is not None:
                 return Outcome(candidate, found)
-        listed = self._banqup.documents.files(self._context.space_id, document)
+        listed = self._context.banqup.documents.files(self._context.space_id, document)
         if not listed:
-            missing = transitions.NotReady(Text("no_file_yet", "the document has no file yet"))
-            return Outcome(candidate, missing, operation=DETAILS)
+            missing = Text("no_file_yet", "the document has no file yet")
+            raise FileNotReadyError(missing, service="banqup")
         files: list[SourceFile] = []
         for file in listed:
             # All files of a document share one limit of memory.
@@ -161,29 +117,22 @@ class Transfer:
             except NotFoundError as error:
                 if not self._is_gone(document.id or delivery.document_id):
                     raise
-                gone = transitions.Skipped(Text("gone", "gone"), gone=True)
-                return Outcome(candidate, gone, error, operation=error.operation or DETAILS)
-            passed.update((DETAILS, DOWNLOAD))
+                operation = error.operation or faults.DETAILS
+                return Outcome(candidate, transitions.GONE, error, operation)
+            passed.update((faults.DETAILS, faults.DOWNLOAD))
             files.append(fetched)
         if not any(file.size for file in files):
             return Outcome(candidate, transitions.Refused(_EMPTY, final=True))
         mapped = self._map(evolve(document, files=listed), tuple(files))
-        if isinstance(mapped, transitions.Held):
-            return Outcome(candidate, mapped, operation=MAPPER)
-        passed.add(MAPPER)
+        passed.add(faults.MAPPER)
         if not isinstance(mapped, InboxUpload):
             return Outcome(candidate, mapped)
-        return Prepared(
-            candidate,
-            mapped,
-            tuple(spools),
-            external_id,
-            sent_details(mapped, files),
-        )
+        sent = calling.sent_details(mapped, files)
+        return Prepared(candidate, mapped, tuple(spools), external_id, sent)
 
     def _fetch(self, file: DocumentFile, spool: Spool) -> SourceFile:
         """Download one file into the spool."""
-        details = self._banqup.files.download(
+        details = self._context.banqup.files.download(
             self._context.space_id, file.id or "", cast("BinaryIO", spool), size=file.file_size
         )
         size = spool.seek(0, io.SEEK_END)
@@ -196,7 +145,7 @@ class Transfer:
     def _is_gone(self, document_id: str) -> bool:
         """Return True if Banqup no longer has the document whose file was not found."""
         try:
-            self._banqup.documents.get(self._context.space_id, document_id)
+            self._context.banqup.documents.get(self._context.space_id, document_id)
         except NotFoundError:
             return True
         return False
@@ -204,17 +153,17 @@ class Transfer:
     def _map(
         self, document: Document, files: tuple[SourceFile, ...]
     ) -> InboxUpload | transitions.Event:
-        mapper = self._context.mapper
+        call, mapper = calling.call_mapper, self._context.mapper
         try:
-            mapped: object = runtime.run_blocking(call_mapper, mapper, document, files)
+            mapped: object = runtime.run_blocking(call, mapper, document, files)
         except Exception as error:
             if raised_by_signal_handler(error):
                 raise
-            raise _MapperError(describe_exception(error), error) from error
+            raise _mapper_error(calling.describe_exception(error)) from error
         if isinstance(mapped, Skip):
             return transitions.Skipped(mapped.reason)
         if not isinstance(mapped, InboxUpload):
-            return transitions.Held(describe_result(mapped), suspect=False)
+            raise _mapper_error(calling.describe_result(mapped))
         if not all(attachment.size for attachment in mapped.attachments):
             return transitions.Refused(_EMPTY, final=True)
         return mapped
@@ -230,7 +179,7 @@ class Transfer:
             company_id: The company's present number.
         """
         candidate = prepared.candidate
-        check_lease = self._context.session.guard
+        check_lease = self._session.guard
         began = False
 
         def before_each_piece() -> None:
@@ -244,11 +193,6 @@ class Transfer:
             document = self._context.zenvoices.inbox.upload(
                 upload, company_id=company_id, external_id=prepared.external_id
             )
-        except _MapperError as error:
-            # The operation is FUNCTION, not MAPPER: MAPPER counts as working in this run, so this
-            # failure would always be charged.
-            held = transitions.Held(error.reason, suspect=False)
-            return Outcome(candidate, held, error.cause, FUNCTION)
         except Exception as error:
             # Without this clause, an unexpected exception would end the run.
             if raised_by_signal_handler(error):
@@ -256,33 +200,20 @@ class Transfer:
             failure = error
         else:
             event = self._arrived(prepared, company_id, document)
-            return Outcome(
-                candidate, event, passed=frozenset({UPLOAD, FUNCTION}), sent=prepared.sent
-            )
+            passed = frozenset({faults.UPLOAD, faults.FUNCTION})
+            return Outcome(candidate, event, passed=passed, sent=prepared.sent)
         finally:
-            prepared.discard()
-        if not in_doubt(failure, began=began):
-            if _is_of_function(failure):
-                return _held(candidate, failure)
-            return Outcome(candidate, error=failure, operation=UPLOAD, sent=prepared.sent)
+            for spool in prepared.spools:
+                spool.close()
+        if not faults.in_doubt(failure, began=began):
+            operation = faults.operation_of(failure, faults.UPLOAD)
+            return Outcome(candidate, None, failure, operation, sent=prepared.sent)
         found = self._look_up(prepared, company_id)
         if found is not None:
-            reason = Text(
-                "found_after_doubt", "found in Zenvoices when its upload had no clear answer"
-            )
-            event = transitions.Arrived(_number_of(found), reason)
-            passed = frozenset({UPLOAD})
-            return Outcome(candidate, event, failure, passed=passed, sent=prepared.sent)
-        doubt: str = Text("broke_sending", "{0} while it was sent", type(failure).__name__)
-        if isinstance(failure, ServiceError):
-            doubt = failure.message
-        return Outcome(
-            candidate,
-            transitions.InDoubt(doubt),
-            error=failure,
-            operation=UPLOAD,
-            sent=prepared.sent,
-        )
+            passed = frozenset({faults.UPLOAD})
+            return Outcome(candidate, found, failure, passed=passed, sent=prepared.sent)
+        doubt = transitions.InDoubt(faults.reason_of(failure))
+        return Outcome(candidate, doubt, failure, faults.UPLOAD, sent=prepared.sent)
 
     def _arrived(
         self, prepared: Prepared, company_id: int, document: InboxDocument
@@ -292,7 +223,7 @@ class Transfer:
             reason = Text(
                 "no_number", "Zenvoices took it and told no number; confirm() looks it up"
             )
-            return transitions.Arrived(_number_of(found), "" if found else reason)
+            return found or transitions.Arrived(None, reason)
         elsewhere = ""
         if document.company_id not in (None, company_id):
             elsewhere = Text(
@@ -302,42 +233,17 @@ class Transfer:
             )
         return transitions.Arrived(document.id, elsewhere)
 
-    def _look_up(self, prepared: Prepared, company_id: int) -> Lookup | None:
+    def _look_up(self, prepared: Prepared, company_id: int) -> transitions.Arrived | None:
         """Look up a document that was just sent; return None unless the look-up finds it."""
         try:
-            found = self._context.zenvoices.inbox.find(
-                external_id=prepared.external_id, company_id=company_id
-            )
+            found = self._recovery.find(prepared.external_id, company_id)
         except ServiceError:
             return None
-        return found if found.outcome == "found" else None
+        return arrived(found, prepared.external_id) if found.outcome == "found" else None
 
 
-def _number_of(found: Lookup | None) -> int | None:
-    return None if found is None or found.document is None else found.document.id
-
-
-def _is_of_function(error: Exception) -> bool:
-    """Return True if a function of ``operations=`` failed, not a call that it made."""
-    return isinstance(error, ServiceError) and error.code == USER_CODE
-
-
-def _held(candidate: Candidate, error: Exception) -> Outcome:
-    """Return the outcome for a function of ``operations=`` that failed: the document is held.
-
-    The outcome contains the function's own exception, so that its traceback is logged.
-    """
-    message = error.message if isinstance(error, ServiceError) else ""
-    return Outcome(candidate, transitions.Held(message, suspect=False), cause_of(error), FUNCTION)
-
-
-class _MapperError(Exception):
-    """A user's mapper raised an exception, or attached a file that cannot be read."""
-
-    def __init__(self, reason: str, cause: Exception) -> None:
-        super().__init__(reason)
-        self.reason = reason
-        self.cause = cause
+def _mapper_error(reason: str, operation: str = faults.MAPPER) -> ConfigurationError:
+    return ConfigurationError(reason, service="bridge", code=USER_CODE, operation=operation)
 
 
 def _checked(upload: InboxUpload, check: Callable[[], None]) -> InboxUpload:
@@ -352,6 +258,8 @@ def _checked(upload: InboxUpload, check: Callable[[], None]) -> InboxUpload:
             template = "the mapper attached {0}, which cannot be read any more: {1}"
             why = Text("said", "{0}", os_reason(error))
             reason = Text("attachment_gone", template, attachment.file_name, why)
-            raise _MapperError(reason, error) from error
+            # The operation is not MAPPER, which counts as working in this run: then this failure
+            # would always be charged.
+            raise _mapper_error(reason, faults.FUNCTION) from error
         attachments.append(evolve(attachment, content=evolve(attachment.content, check=check)))
     return evolve(upload, attachments=tuple(attachments))

@@ -200,7 +200,7 @@ class Trials(tuple[Trial, ...], Printable):
             row = trial.to_dict()
             other = say("not sent", row["other_files"]) if trial.other_files else ""
             shown = (row["subject"], row["sender_name"], row["destination"], row["files"])
-            outcome = "trial failed" if trial.outcome == "failed" else trial.outcome
+            outcome = "FAILED" if trial.outcome == "failed" else trial.outcome
             status = Cell(say(outcome), _TONES[trial.outcome])
             note = joined("; ", trial.reason, trial.warning, other)
             document = "" if trial.outcome == "sent" else label_of(trial.document)

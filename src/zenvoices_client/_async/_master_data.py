@@ -1,6 +1,6 @@
 """Master data: records from the accounting software, by company.
 
-Observed calls stand in a reference that was generated from the vendor's OpenAPI file.
+Observed calls are listed in a reference that was generated from the vendor's OpenAPI file.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ T = TypeVar("T")
 
 
 class AsyncKeyedRecords(AsyncRecords[T]):
-    """Calls about records of which one can be read by a key; subclasses say by which keys."""
+    """Base class of calls about records that can be read one by one, by a key such as a code."""
 
     async def _get(
         self,

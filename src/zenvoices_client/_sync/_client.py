@@ -40,8 +40,8 @@ class ZenvoicesClient(ApiClient):
         timeout: Seconds for each connect, read and write.
         deadline: Seconds for a whole call, with retries, pauses and the login.
         user_agent: Name of your application, put in front of the User-Agent header.
-        retry: Policy for repeating failed calls; ``RetryPolicy()`` by default. A call that may have
-            taken effect is repeated only if it changes nothing.
+        retry: Policy for repeating failed calls; ``RetryPolicy()`` by default. After a
+            failure whose outcome is unknown, only calls that change nothing are repeated.
         transport: An httpx transport for all calls, instead of the network.
         http_client: An httpx client for all calls; you have to close it.
         ssl_context: Your own TLS settings; they then decide how certificates are verified.

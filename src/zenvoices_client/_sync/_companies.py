@@ -105,7 +105,7 @@ class Companies(Pages[Company]):
                 # The company with the exact code may be on a page that was not read.
                 message = Text(
                     "companies_ended_early",
-                    "companies.list: the list ended early, without a company of that code",
+                    "companies.list: the list ended early, and the company may be in the rest",
                 )
                 raise ProtocolError(message, service="zenvoices", retryable=True)
             matches = [it for it in companies if _code_of(it).casefold() == wanted.casefold()]

@@ -14,7 +14,6 @@ from bridge import (
     CredentialsError,
     NotActivatedError,
     ServiceError,
-    Skip,
     UnreachableError,
 )
 from support.bridge_world import DAY, HOUR, Watcher, World, counted
@@ -50,21 +49,6 @@ def test_dry_run_sends_and_stores_nothing() -> None:
     assert "'APROVED'" in said[odd][1]
     assert sum(report.states.values()) == report.listed == 6
     assert connection.export_new().exported == 1
-
-
-def test_dry_run_says_that_it_asks_no_mapper() -> None:
-    """A mapper may skip what "would be sent"; the default mapper skips nothing."""
-    world = World()
-    connection = active(world)
-    connection.export_new()
-    world.publish(2)
-    assert connection.export_new(dry_run=True).notes == ()
-
-    def mapper(document: object, files: object) -> Skip:
-        raise AssertionError
-
-    (note,) = world.connect(mapper=mapper).export_new(dry_run=True).notes
-    assert "does not call your mapper" in note
 
 
 def test_dry_run_needs_no_lease() -> None:

@@ -1,17 +1,24 @@
-"""The rules of a checkpoint store; each public function is one rule."""
+"""Make tests of a user's own checkpoint store; see `CheckpointStore` for the rules.
+
+Each public function above `RULES` is one rule. The tests need only pytest, and use new
+keys in each run.
+"""
 
 # ruff: noqa: S101 - these functions are tests
 
 from __future__ import annotations
 
 import datetime
+import inspect
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -384,3 +391,53 @@ def no_commit_is_lost_between_many_workers(suite: StoreSuite) -> None:
     for key in keys:
         assert suite.first.head(key) == str(rounds - 1), "a commit overwrote another worker's"
         assert len(suite.select("waiting", key=key)) == rounds, "a commit was lost"
+
+
+Rule = Callable[[StoreSuite], None]
+RULES: dict[str, Rule] = {
+    name.replace("_", "-"): function
+    for name, function in inspect.getmembers(sys.modules[__name__], inspect.isfunction)
+    if function.__module__ == __name__ and not name.startswith("_")
+}
+
+OpenStore = Callable[[Path], CheckpointStore]
+"""A function that opens the store under test. Each rule passes its own empty directory. If a rule
+calls the function again with the same directory, the result must be a store on the same data."""
+
+
+def checkpoint_conformance(
+    open_store: OpenStore,
+    *,
+    shared: bool = True,
+    advance: Callable[[float], None] | None = None,
+) -> Callable[..., None]:
+    """Return a test for your own store; pytest shows each rule by its name.
+
+    ::
+
+        test_my_store = checkpoint_conformance(lambda directory: MyStore(directory / "state"))
+
+    Args:
+        open_store: Opens the store under test; see :data:`OpenStore`. A store elsewhere, such as a
+            database, can ignore the directory: every rule uses keys of its own.
+        shared: Whether two stores opened on one directory see the same data. For a store in memory
+            pass False: the rules then use one store only.
+        advance: Moves the store's clock forward by a number of seconds, if a test can do that.
+            Without this function, the tests wait for leases of a quarter of a second to end.
+    """
+    import pytest
+
+    pass_time = advance or time.sleep
+
+    @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+    def test_checkpoint_store(rule: Rule, tmp_path: Path) -> None:
+        """The store follows the rule."""
+        stores = [open_store(tmp_path) for _ in range(4 if shared else 1)]
+        try:
+            rule(StoreSuite(stores * (4 // len(stores)), pass_time, f"conformance {uuid.uuid4()}"))
+        finally:
+            for store in stores:
+                close: Callable[[], object] = getattr(store, "close", lambda: None)
+                close()
+
+    return test_checkpoint_store
