@@ -163,7 +163,7 @@ class AsyncInbox(AsyncRecords[InboxDocument]):
         unreadable = (
             document is None
             or not document.external_id
-            or (document.company_id is None and payload.get("administrationId") is not None)
+            or (document.company_id is None and "administrationId" in document.extra)
         )
         if own is not None and payload is not None and unreadable:
             expected = Text(
