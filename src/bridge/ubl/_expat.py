@@ -48,7 +48,7 @@ def parse(file: BinaryIO, reader: Reader) -> NotReadable | None:
     parser.StartDoctypeDeclHandler = _refuse_doctype
     # This handler does nothing. But with a handler, expat also stores the prefixes in `names`, so
     # that NAME_LIMIT counts them.
-    parser.StartNamespaceDeclHandler = lambda *_: None
+    parser.StartNamespaceDeclHandler = _count_prefixes
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.text
@@ -116,6 +116,10 @@ def _is_base64(chunk: bytes) -> bool:
 def _check_declaration(_version: str, encoding: str | None, _standalone: int) -> None:
     if encoding is not None and not _ENCODING.fullmatch(encoding):
         raise stop("encoding", f"the encoding {encoding[:40]!r} is not read")
+
+
+def _count_prefixes(*_: object) -> None:
+    pass
 
 
 def _refuse_doctype(*_: object) -> None:
