@@ -14,8 +14,8 @@ _PACKAGES = ("bridge", "banqup_client", "zenvoices_client", "_client_kit")
 
 
 def shadow() -> tuple[str, str] | None:
-    """Return the name of one of our packages and the file imported in its place, or None."""
-    # Imported here so that Ctrl-C in these imports, too, ends in main() without a traceback.
+    """Return one of our packages and the file imported in its place; None if all are ours."""
+    # Import these modules here: main() then catches Ctrl-C during these imports, too.
     from importlib import import_module
     from importlib.util import find_spec
     from pathlib import Path

@@ -15,8 +15,8 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 MAX_PORT = 65535
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 _HOST = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)*{_LABEL}\.?|[0-9a-f:.]*:[0-9a-f:.]*")
-# Path and query of RFC 3986, 3.3 and 3.4, without ".", ".." and empty segments. Otherwise some
-# parsers would read "//host" or "/\\host" as another host.
+# This matches path and query of RFC 3986 (3.3, 3.4) without ".", ".." and empty segments. Otherwise
+# some parsers would read "//host" or "/\host" as another host.
 API_PATH = re.compile(
     r"(?:/(?!(?:\.|%2[eE]){1,2}(?:[/?]|$))[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+/?"
     r"(?:\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?"
@@ -79,7 +79,7 @@ def check_id(value: object, name: str, *, service: str) -> str:
             The id is not URL-quoted instead: quoting leaves ``.`` and ``..`` as they are.
     """
     text = str(value)
-    # Without the first two, a missing id would be sent as "None".
+    # str() accepts every value: None would be sent as the id "None", and True as "True".
     if value is not None and not isinstance(value, bool) and _ID.fullmatch(text):
         return text
     form = Text("id_form", "1 to 128 letters, digits, '_' or '-'")
@@ -94,8 +94,8 @@ def check_header_text(
     """Return the text if a header may hold it: printable ASCII only.
 
     Raises:
-        ServiceError: The text has other characters, such as a line break. ``error`` is the class
-            of the error.
+        ServiceError: The text has other characters, such as a line break. The argument
+            ``error`` gives the class of this exception.
     """
     if not _HEADER_TEXT.fullmatch(value):
         message = f"{name} must be printable ASCII without line breaks"

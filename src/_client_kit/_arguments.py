@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import inspect
 import re
-import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -62,7 +61,7 @@ def check_instance(
 
 
 def check_list(value: Any, name: str, members: str, *, service: str) -> list[Any]:
-    """Return the members of an iterable as a list; refuse a single member.
+    """Return the members of an iterable as a list; refuse one member without a list.
 
     Raises:
         ConfigurationError: The value is not iterable, or is a text, bytes, a mapping or a callable.
@@ -254,7 +253,7 @@ _QUOTES = re.compile(r"""(["'`]).*\1|[\u201c\u201e\xab].*[\u201c\u201d\xbb]""", 
 def check_credential(value: object, name: str, *, service: str) -> None:
     """Check that a credential has no characters that copying, or reading a file, has added.
 
-    The error shows no part of the credential except an invisible character.
+    The error shows no part of the credential.
 
     Raises:
         ConfigurationError: The value is not a text, is empty, has blanks or quotes around it, or
@@ -262,19 +261,16 @@ def check_credential(value: object, name: str, *, service: str) -> None:
     """
     text = value.reveal() if isinstance(value, Secret) else value
     if not isinstance(text, str):
-        problem = f"must be a text, not {type(text).__name__}"
-    elif not text.strip():
-        problem = "must be a text that is not empty"
-    elif text != text.strip():
-        problem = "must not begin or end with a blank or a line break"
-    elif not text.isprintable():
-        hidden = next(char for char in text if not char.isprintable())
-        shown = f"U+{ord(hidden):04X} {unicodedata.name(hidden, '')}".strip()
-        problem = f"must not hold an invisible character or a byte order mark ({shown})"
-    elif _QUOTES.fullmatch(text):
-        problem = "must be given without the quotes around it"
+        kind = type(text).__name__
+        message = Text("must_be", "{0} must be {1}, not {2}", name, "a text", kind)
+    elif not text or text != text.strip() or not text.isprintable() or _QUOTES.fullmatch(text):
+        message = Text(
+            "bad_credential",
+            "{0} must not be empty, have blanks or quotes around it, or hold a line break, a byte "
+            "order mark or another invisible character",
+            name,
+        )
     else:
         return
     del value, text
-    message = Text("bad_credential", "{0} {1}", name, problem)
     raise ConfigurationError(message, service=service)

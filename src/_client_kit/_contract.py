@@ -76,7 +76,7 @@ class Operation:
 
     @property
     def label(self) -> str:
-        """The name for messages; it names the user's function too, if there is one."""
+        """The operation's name for messages, with the name of the user's function, if any."""
         return self.name if self.function is None else f"{self.called} by {name_of(self.function)}"
 
     def url_path(self, values: Mapping[str, object], *, service: str) -> str:
@@ -101,7 +101,7 @@ class Operation:
         return _rename(payload, self._rename, inward=True) if self._rename else payload
 
     def rename_out(self, payload: Any) -> Any:
-        """Return a payload to send with our names replaced by wire names."""
+        """Return the payload of a request, with our names replaced by wire names."""
         return _rename(payload, self._rename, inward=False) if self._rename else payload
 
 
@@ -193,7 +193,7 @@ class Contract:
                 a ``rename``, which is not applied to a function's calls.
         """
         operations = dict(self.operations)
-        given = {} if functions is None else functions
+        given: Mapping[str, Any] = {} if functions is None else functions
         for name, function in self._object(given, "operations").items():
             known = [*(key for key in self.operations if key not in TOKEN_CALLS), *also]
             self._check_key(name, known, "operations")
@@ -274,7 +274,7 @@ class Contract:
         return str(path)
 
     def _names(self, value: Any, known: Iterable[str], where: str) -> Mapping[str, str]:
-        """Return an object of known names and their names on the wire."""
+        """Check that a value maps known names to names on the wire, and return the value."""
         names = self._object(value, where)
         for name, wire in names.items():
             self._check_key(name, known, where)
@@ -302,7 +302,7 @@ def _shown(operation: Operation, changes: Mapping[str, Any]) -> str:
 
 
 def _code_of(function: Any) -> str | None:
-    """Return a text that differs for another function or other code; None without a function."""
+    """Return a text that changes with the function's name or code; None without a function."""
     if function is None:
         return None
     code = getattr(function, "__code__", None)

@@ -64,7 +64,8 @@ class ServiceError(Exception):
         request_id: The service's id of the failed request; None if it gave none.
         status: HTTP status of the answer; None without an answer.
         hint: What a person can do about the failure; None if there is no advice.
-        operation: Name of the failed call in the contract; None if no call was made.
+        operation: Name of the failed call in the contract, or method and path of a call made with
+            ``client.request()``; None if no call was made.
         members: Names of the request's fields that the service complained about.
         answered_at: The server's time of the answer, from its ``Date`` header, or None.
         report: The partial report of an export that this error ended; None elsewhere.
@@ -102,7 +103,8 @@ class ServiceError(Exception):
         self.hint = hint
         self.members = members
         self.answered_at = answered_at
-        # The code of a text made by `joined` is its separator, which does not name a failure.
+        # `joined` in `_text.py` uses a separator such as ": " as the code of its text. A separator
+        # does not name a failure.
         said = message.code if isinstance(message, Text) else ""
         self.code = code or (said if said.isidentifier() else None)
         self.own = own

@@ -1,4 +1,4 @@
-"""Sources of file content, and JSON bodies that contain files in base64."""
+"""Sources of file content, JSON bodies that contain files in base64, and files to write."""
 
 from __future__ import annotations
 
@@ -6,7 +6,9 @@ import errno
 import io
 import os
 import secrets
-from collections.abc import Callable, Iterable
+import tempfile
+from collections.abc import Callable, Generator, Iterable
+from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, cast
 
@@ -108,7 +110,7 @@ class FileSource:
                 if not isinstance(content, str):
                     raise
                 number = error.errno if isinstance(error, OSError) else errno.EINVAL
-            # The first error repeats the text, which may be a whole document by mistake.
+            # Do not raise the caught error: it repeats the text, which may be a whole document.
             raise OSError(number, f"{os.strerror(number or 0)} ({_AS_PATH})")
         file: object = content  # a caller without a type checker may pass anything
         if isinstance(file, io.TextIOBase) or not hasattr(file, "seek"):
@@ -140,7 +142,7 @@ class FileSource:
 
 
 def file_source(content: FileContent | FileSource) -> FileSource:
-    """Do the same as :meth:`FileSource.of`, as a function that mypy takes for a converter."""
+    """Do the same as :meth:`FileSource.of`, which mypy does not accept as an attrs converter."""
     return FileSource.of(content)
 
 
@@ -190,3 +192,23 @@ def json_parts(value: object) -> list[BodyPart]:
     for file, text in zip(files, texts[1:], strict=True):
         parts += [file, text]
     return parts
+
+
+@contextmanager
+def atomic_file(path: str | os.PathLike[str]) -> Generator[BinaryIO]:
+    """Open a file under a temporary name; it gets its final name when the block has ended.
+
+    If the block raises an exception, the file is deleted.
+    """
+    final = Path(path).absolute()
+    if final.exists() and not final.is_file():
+        # Without this, a device such as /dev/null would be replaced by an ordinary file.
+        raise FileExistsError(errno.EEXIST, "not an ordinary file", str(final))
+    number, name = tempfile.mkstemp(prefix=f".{final.name[:60]}.", dir=final.parent)
+    temporary = Path(name)
+    try:
+        with os.fdopen(number, "w+b") as file:
+            yield file
+        temporary.replace(final)
+    finally:
+        temporary.unlink(missing_ok=True)

@@ -54,7 +54,7 @@ _decode = json.JSONDecoder(
 def loads(body: bytes) -> Any:
     """Decode UTF-8 JSON; a byte order mark is allowed, and fractions become ``Decimal``.
 
-    Unpaired surrogates become U+FFFD: logs and databases fail on them.
+    Unpaired surrogates, on which logs and databases fail, become U+FFFD.
 
     Raises:
         JsonError: The body is not UTF-8 or not JSON, or it has NaN, Infinity, a duplicate member,
@@ -85,7 +85,7 @@ def loads(body: bytes) -> Any:
 
 
 def _is_deeper(value: Any, levels: int) -> bool:
-    """Return True if a value has more levels of lists and objects than these."""
+    """Return True if a value has more than ``levels`` levels of lists and objects."""
     if not is_object(value) and not is_list(value):
         return False
     members: Iterable[Any] = value.values() if is_object(value) else value

@@ -45,7 +45,7 @@ IN_DOUBT = Text(
 
 
 def _pairs(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return a dict; a value that is no mapping raises here, in the line with ``Call(...)``."""
+    """Return the value as a dict; if this fails, the line with ``Call(...)`` raises the error."""
     return dict(value)
 
 

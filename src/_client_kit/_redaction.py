@@ -42,7 +42,7 @@ def sanitise(text: object, secrets: Iterable[Secret] = ()) -> str:
     shown = shown[: 4 * MAX_SERVER_TEXT]
     for pattern, masked in _ADDRESSES:
         shown = pattern.sub(masked, shown)
-    if not shown.isprintable():  # control, direction and format characters, line breaks
+    if not shown.isprintable():  # for example, it has line breaks or direction characters
         shown = "".join(char if char.isprintable() else "\n" for char in shown)
         shown = re.sub("\n+", " ", shown)
     shown = shown.strip()
@@ -125,7 +125,7 @@ class RedactSecrets(logging.Filter):
 
 
 class OwnCall:
-    """A context manager: inside it, httpcore logs only the names of events, without values.
+    """A context manager that limits httpcore's logs of requests to the names of the events.
 
     It affects the current thread or task only: the application's own calls are logged in full.
     """

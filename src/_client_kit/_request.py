@@ -22,7 +22,7 @@ from _client_kit._errors import (
 from _client_kit._text import Text
 from _client_kit._tls import proxy_variable
 
-# httpx raises these before a byte of the request can have reached the service.
+# httpx raises these exceptions before a byte of the request can have reached the service.
 _NOT_SENT = (
     httpx.ConnectError,
     httpx.ConnectTimeout,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from datetime import datetime
 from typing import Any, Generic, TypeVar
 
@@ -11,7 +11,7 @@ from attrs import field, frozen
 from _client_kit._contract import Operation
 from _client_kit._errors import ProtocolError, ServiceError
 from _client_kit._json import JsonError, is_list, is_object, loads
-from _client_kit._operations import USER_CODE
+from _client_kit._operations import USER_CODE, Answer
 from _client_kit._redaction import sanitise
 from _client_kit._retry import parse_retry_after
 from _client_kit._secret import Secret
@@ -29,15 +29,12 @@ T = TypeVar("T")
 
 
 @frozen
-class ApiResponse:
-    """Status, header fields (names in lower case) and body of one response.
+class ApiResponse(Answer):
+    """An answer to a call of this library, with what the calls must know about it.
 
     ``secrets`` are the credentials of the request, to be masked: a service may repeat them.
     """
 
-    status: int
-    headers: Mapping[str, str] = field(repr=False)
-    body: bytes = field(repr=False)
     secrets: tuple[Secret, ...] = field(default=(), repr=False)
     conclusive: bool = True
     """False if "not found" proves nothing: a user's function made no call, or a call of the
@@ -87,14 +84,6 @@ class ApiResponse:
         """Return a service's text as one line of at most 500 characters, with secrets masked."""
         return sanitise(text, self.secrets)
 
-    def json(self) -> Any:
-        """Return the decoded JSON body.
-
-        Raises:
-            JsonError: The body is not valid JSON; see :func:`_client_kit._json.loads`.
-        """
-        return loads(self.body)
-
     def json_or_none(self) -> Any:
         """Return the decoded JSON body, or None if it is not valid JSON."""
         try:
@@ -139,6 +128,8 @@ class Page(Generic[T]):
     """The position of the next page; None if the service says that there is none."""
     fingerprint: int = 0
     """A number that is equal for pages with equal content, within one process."""
+    repeat_is_end: bool = False
+    """Whether the list is complete if this page only repeats an earlier one."""
 
 
 def fingerprint(rows: list[Any]) -> int:

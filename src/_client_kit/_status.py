@@ -1,6 +1,6 @@
 """The error for an HTTP status, unless a service gives the status another meaning.
 
-Zenvoices' own meanings are in ``zenvoices_client/_dialect.py``. What an error means for the
+The services' own meanings are in the ``_dialect.py`` of each client. What an error means for the
 document that was sent is decided in ``bridge/_delivery/faults.py``.
 """
 

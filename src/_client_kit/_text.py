@@ -37,7 +37,7 @@ class Text(str):
     def made(
         cls, shown: str, code: str, values: tuple[Any, ...], english: str | None = None
     ) -> Self:
-        """Return a message with this text, without filling a template."""
+        """Return a message whose text is ``shown``, without filling a template."""
         made = super().__new__(cls, shown)
         made.code, made.values = code, values
         made.english = shown if english is None else english
@@ -48,9 +48,10 @@ class Text(str):
         return self.made(words, self.code, self.values, self.english)
 
     def cut(self, longest: int) -> Self:
-        """Return the message, its text and plain string values cut to ``longest`` characters.
+        """Return the message, with its text and each plain string value cut to ``longest``.
 
-        A message whose text is not longer is returned unchanged.
+        ``longest`` is a number of characters. A message whose text is not longer is returned
+        unchanged.
         """
         if len(self) <= longest:
             return self

@@ -68,7 +68,7 @@ def proxy_variable(origin: str) -> str | None:
 
 def _unusable_file(error: OSError, service: str) -> ConfigurationError:
     """Return the error for an unusable file in SSL_CERT_FILE or SSLKEYLOGFILE."""
-    # Python names the file in the error for a key log, but not in that for certificates.
+    # Python's error for a key log names the file; its error for certificates does not.
     name = "SSLKEYLOGFILE" if error.filename else "SSL_CERT_FILE"
     reason = Text("said", "{0}", error.strerror)
     if isinstance(error, ssl.SSLError):

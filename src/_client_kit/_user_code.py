@@ -32,10 +32,10 @@ def cause_of(error: BaseException) -> Exception | None:
 def place_of(error: BaseException) -> str:
     """Return module, function and line of the innermost frame of the user's code.
 
-    Frames of this library, of the standard library and of installed packages are skipped: a
-    mapper's mistake may raise an error inside `decimal` or `attr`, for example. If there are no
-    other frames, installed packages count too, since the user's code may be one; if there are
-    none of these either, the innermost frame is used.
+    Frames of this library, of the standard library and of installed packages are skipped. For
+    example, a mapper's mistake may raise an error inside `decimal` or `attr`. If no other frames
+    exist, installed packages count too, because the user's code may be such a package. If there
+    are no frames of packages either, the innermost frame is used.
     """
     frames = list(traceback.walk_tb(error.__traceback__))
     if not frames:
@@ -60,8 +60,8 @@ def _is_installed(frame: FrameType) -> bool:
 def described(raised: str, error: Exception) -> str:
     """Return a message followed by the text of an exception of the user's code, as one line.
 
-    The text of a `LookupError` is the key that was not found, which may be a bank account, so it is
-    left out.
+    The text of a `LookupError` is left out: it is the key that was not found, which may be a bank
+    account.
     """
     words = "" if isinstance(error, LookupError) else redact(sanitise(error))[:LONGEST_REASON]
     return joined(": ", raised, words and Text("said", "{0}", words))

@@ -5,7 +5,8 @@ from __future__ import annotations
 from _contract_check.expectations import Expectations, kinds_of
 from banqup_client import Document, FileDetails, Space
 
-# Not essential: a document's folder (without it, an export trusts the query), category, file size.
+# A document's folder and category and a file's size are not listed: an export does not need them.
+# If a document names no folder, the export trusts the folder of the query.
 _ESSENTIAL = {
     "token.get": "sends:grant_type sends:client_id sends:client_secret reads:access_token",
     "spaces.list": "reads:spaces reads:spaces[].id",

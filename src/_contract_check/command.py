@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import io
 import json
 import re
 import sys
@@ -22,8 +23,8 @@ from _contract_check.openapi_schema import VendorFileError
 def run(program: str, expected: Expectations, arguments: Sequence[str] | None = None) -> int:
     """Run the command of a client, which is named by its package, and return its exit code.
 
-    The code is 1 if the file contradicts a fact that an export needs, and 2 if the file cannot be
-    used or describes none of the operations; otherwise 0.
+    The code is 1 if the file contradicts a fact that an export needs. It is 2 if the file or an
+    argument cannot be used, or the file describes none of the operations; otherwise 0.
     """
     parser = argparse.ArgumentParser(prog=f"python -m {program}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
@@ -54,6 +55,10 @@ def run(program: str, expected: Expectations, arguments: Sequence[str] | None = 
         help="print a patch for what differs in letters or path prefix only, nothing else",
     )
     options = parser.parse_args(arguments)
+    for stream in (sys.stdout, sys.stderr):
+        # A console of Windows may not have every letter of the file.
+        if isinstance(stream, io.TextIOWrapper):
+            stream.reconfigure(errors="replace")
     if re.match(r"\w{2,}:/", str(options.against)):
         sys.stderr.write(f"{program}: --against takes a file: save what the address shows first\n")
         return 2

@@ -83,7 +83,8 @@ def compare(
             differs = any(item.status in ("differs", "missing") for item in findings)
             status = "differs" if differs else "confirmed"
             by_hand = any(item.contradicts and item.remedy != _SUGGESTED for item in findings)
-            # If the operation takes no file, another operation takes it first.
+            # If the vendor's upload operation takes no file content, the content probably goes to
+            # another operation first. So show the likely operations too.
             by_two = uploads(operation) and not carries_content(theirs.body, theirs.media)
             likely = [theirs, *(likely if by_two else ())] if by_hand else []
         found.append(

@@ -42,10 +42,11 @@ class Expectations:
             lists, by path in an entry.
         may_be_empty: Properties that an answer may leave out, each as ``operation path``.
         replaced: By name of a user's function, the facts that an export with this function does
-            not need: an operation, or an operation and one of its facts.
-        functions: Names of users' functions that differ from the name of the operation.
-        values: Per operation, Python expressions for the values that a function can send, each with
-            the names that an API may give the value.
+            not need. Each is the name of an operation, or this name and a fact such as
+            ``reads:path``.
+        functions: By operation, the name of its function in ``operations=``, if the two differ.
+        values: Per operation, Python expressions for the values that a function can send. Each
+            expression has the names that an API may give the value, separated by spaces.
         any_case: Whether the service accepts query names in any letter case.
     """
 
@@ -70,7 +71,8 @@ class Expectations:
     def values_of(self, operation: str) -> dict[str, str]:
         """Return Python expressions for the values that an operation's function can send.
 
-        The keys are the names that an API may give the values, in the form of :func:`letters`.
+        The keys are the names that an API may give the values, in lower case without ``_`` and
+        ``-``.
         """
         given = self.values.get(operation, {})
         return {letters(name): value for value, names in given.items() for name in names.split()}

@@ -46,10 +46,11 @@ class OperationFinding:
         theirs: Method and path in the file; empty if the file has no such operation.
         evidence: How the contract's operation is known: published, observed or assumed.
         facts: Number of query parameters and properties that the contract has for the operation.
-        findings: The compared facts, without those below a property that is missing.
-        calls: Operations of the file for a person to read, each as lines of text: the matching
-            operation, if only a function can correct a difference. For an operation that the file
-            does not have, and for an upload without a file, the operations that resemble it.
+        findings: The compared facts, without those below a property that is missing, not described
+            or of a wrong type.
+        calls: Operations of the file for a person to read, each as lines of text. If only a
+            function can correct a difference, the matching operation comes first. Operations that
+            resemble ours follow if none matches, or if the match of an upload takes no file.
         function: The name under which ``operations=`` takes a function for the operation.
         starter: The lines of a first draft of this function, with the file's names.
     """

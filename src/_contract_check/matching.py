@@ -1,6 +1,6 @@
 """Find our operations in a vendor's OpenAPI file.
 
-For an operation that the file does not have, find those that may be it under another name.
+For an operation that the file does not have, find operations that may do the same.
 """
 
 from __future__ import annotations
@@ -76,7 +76,8 @@ def look_alikes(
     Args:
         operation: Our operation, which the file does not have or has differently.
         theirs: The operations of the file that match none of ours.
-        given: Names that an API may give the values of our call, in the form of :func:`letters`.
+        given: Names that an API may give the values of our call, in lower case without ``_`` and
+            ``-``.
     """
     upload = uploads(operation)
     downloads = operation.path.startswith("{")

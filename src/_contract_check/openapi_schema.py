@@ -219,7 +219,8 @@ class References:
             parts = [self._merged(part, level + 1) for part in as_list(raw.get("allOf"))]
             for name in ("oneOf", "anyOf"):
                 variants = [self._merged(part, level + 1) for part in as_list(raw.get(name))]
-                # A variant of its own is how null is allowed. Of several, none is certain.
+                # A variant that only allows null is not in `variants`. If one variant remains, use
+                # it. If several remain, it is not known which one applies.
                 variants = [part for part in variants if _schema(part) != Schema()]
                 parts += variants if len(variants) < 2 else [{_OPEN: True}]
             found = raw

@@ -122,7 +122,7 @@ class _Draft:
         if uploads(self._ours) and shape.get(inner, Schema()).format in BASE64:
             value = "Base64(file.content)"
         if "file." in value and self._files is not None and not path.startswith(self._files):
-            return ""  # outside of the list, there is no variable for one file
+            return ""  # only in the list does the generated code have a variable `file`
         loop = _LOOP if path == self._files else ""
         return f"[{value}{loop}]" if value and inner != path else value
 

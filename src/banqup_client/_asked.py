@@ -96,9 +96,9 @@ class AskedSpace(Asked):
 class AskedBytes:
     """The argument of a function for ``files.download`` or ``files.upload``.
 
-    A function for ``files.download`` returns the content as bytes or the address of the content: a
-    signed URL, or a path of the API that begins with one ``/``. A function for ``files.upload``
-    yields the calls that send the content.
+    A function for ``files.download`` returns the content as bytes, or the address of the content.
+    The address is a signed URL, or a path of the API that begins with one ``/``. A function for
+    ``files.upload`` yields the calls that send the content.
 
     Attributes:
         space_id: Id of the space.

@@ -62,18 +62,18 @@ _ROLES = Text(
 def server_text(answer: ApiResponse) -> Text | None:
     """Return the error text in an answer, whose body may have any of the formats of the service.
 
-    For a web page, or another body of unknown format, the result is its size and media type.
+    For a web page, and other bodies without a readable text, the result is the body's size and
+    media type. It is None for an empty body, and for a JSON object without a known member.
     """
     body = answer.json_or_none()
     if not is_object(body):
         text = body if isinstance(body, str) else ""
         if answer.content_type == "text/plain":
             text = answer.body.decode("utf-8", "replace")
-        if answer.is_web_page:
-            text = ""
-        if answer.body and not answer.words(text):
+        words = answer.words(text)
+        if answer.body and not words:
             return Text("it_sent", "it sent {0}", answer.describe())
-        return quoted(answer.words(text))
+        return quoted(words)
     fault = body.get("fault")
     if is_object(fault):
         body = {**fault, "title": fault.get("faultstring") or fault.get("message")}
@@ -191,30 +191,26 @@ def _life(body: dict[str, Any], token: str, answer: ApiResponse) -> float:
     """
     now = answer.date or datetime.now(UTC)
     claims = _claims(token)
-    expires, issued = _number(claims.get("exp")), _number(claims.get("iat"))
-    from_claims = None
-    if expires is not None:
-        from_claims = expires - (now.timestamp() if issued is None else issued)
-    for life in (
+    issued = _number(claims.get("iat")) or now.timestamp()
+    lives = (
         _seconds_until(body.get("expires_at"), now),
         _number(body.get("expires_in")),
-        from_claims,
-    ):
-        if life is not None and life > 0:
-            return min(life, MAX_LIFE)
-    return TOKEN_LIFE
+        _number(claims.get("exp")) - issued,
+    )
+    return min(next((life for life in lives if life > 0), TOKEN_LIFE), MAX_LIFE)
 
 
-def _seconds_until(value: Any, now: datetime) -> float | None:
+def _seconds_until(value: Any, now: datetime) -> float:
     try:
-        return (parse_time(value) - now).total_seconds() if isinstance(value, str) else None
+        return (parse_time(value) - now).total_seconds() if isinstance(value, str) else 0.0
     except ValueError:
-        return None
+        return 0.0
 
 
-def _number(value: Any) -> float | None:
+def _number(value: Any) -> float:
+    """Return a number or its text as a float; 0 for any other value."""
     digits = str(value) if type(value) in (int, str, Decimal) else ""
-    return float(digits) if re.fullmatch(r"\d{1,15}(\.\d+)?", digits, re.ASCII) else None
+    return float(digits) if re.fullmatch(r"\d{1,15}(\.\d+)?", digits, re.ASCII) else 0.0
 
 
 def _claims(token: str) -> dict[str, Any]:

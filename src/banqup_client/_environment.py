@@ -24,7 +24,7 @@ class Environment(Enum):
 
     @classmethod
     def _missing_(cls, value: object) -> Environment | None:
-        """Return a member by name, so that ``Environment("UAT_EU")`` works for settings too."""
+        """Return the member with this name, so that ``Environment("UAT_EU")`` works too."""
         return cls.__members__.get(str(value))
 
 

@@ -1,8 +1,8 @@
 """Models of Banqup's answers.
 
-The names of members are partly assumed, so every member may be missing. The id of a space, document
-or file is then the empty string. Calls refuse an empty id, so code that passes an id on needs no
-check.
+The names of members are partly assumed, so every member may be missing. A missing id of a space,
+document or file is the empty string. Calls refuse an empty id, so code that passes an id on needs
+no check.
 
 *Published* values stand in the vendor's documentation. *Assumed* names and values do not; they
 were not checked against the service.
@@ -15,7 +15,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Self
 
-from attrs import field, fields, frozen
+from attrs import asdict, field, frozen
 
 from _client_kit._json import is_list
 from _client_kit._models import Model, decode
@@ -273,11 +273,7 @@ class FileDetails(Model):
 
     def __reduce__(self) -> tuple[Callable[[], FileDetails], tuple[()]]:
         """Pickle and copy the details without the signed URLs, which are credentials."""
-        kept = {
-            attribute.name: getattr(self, attribute.name)
-            for attribute in fields(type(self))
-            if attribute.name not in ("_upload_url", "_download_url")
-        }
+        kept = asdict(self, recurse=False, filter=lambda field, _: field.name[0] != "_")
         return partial(type(self), **kept), ()
 
 

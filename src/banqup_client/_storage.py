@@ -21,11 +21,11 @@ from _client_kit._request import TargetError
 from _client_kit._retry import parse_retry_after
 from _client_kit._secret import Secret
 from _client_kit._signals import raised_by_signal_handler
-from _client_kit._status import meaning_of
+from _client_kit._status import CONTRACT_HINT, meaning_of
 from _client_kit._text import Text
 from banqup_client._errors import UrlExpiredError
 
-STORAGE_HOSTS = ("storage.googleapis.com",)  # published
+STORAGE_HOSTS = ("storage.googleapis.com",)  # named in the vendor's documentation
 DEFAULT_MAX_BYTES = 1024 * 1024 * 1024
 
 # Scheme, host and port of a URL. Strict, because parsers that disagree about a URL could send it to
@@ -34,17 +34,17 @@ _ORIGIN = re.compile(
     r"(https?)://([A-Za-z0-9._-]{1,300}|\[[0-9A-Fa-f:.]{1,100}\])(?::(\d{1,5}))?"
     r"(?=/[!\"$-~]{0,65000}\Z)"
 )
-# A name with a dot, whose last part begins with a letter. Otherwise it could be an address:
-# resolvers read names that end in a number as addresses, such as ``127.1`` and ``0x7f.1``.
+# This matches a name with a dot whose last part begins with a letter. Other names could be
+# addresses: resolvers read names that end in a number as addresses, such as ``127.1``.
 _HOST_NAME = re.compile(r"(?:[A-Za-z0-9_-]+\.)+[A-Za-z][A-Za-z0-9-]*")
 
 
 class SignedUrl(httpx.URL):
     """A URL whose path and query are sent byte for byte, and of which only the origin is shown.
 
-    httpx quotes unusual characters again, and one changed byte breaks the signature. (httpcore's
-    ``target`` extension would prevent that too, but it also replaces the target of the CONNECT to
-    a proxy, which is sent in the clear.)
+    httpx quotes unusual characters again, and one changed byte breaks the signature. Do not use
+    httpcore's ``target`` extension instead: with a proxy, it would also replace the target of the
+    CONNECT request, which is sent without encryption.
 
     The parsed URL holds the origin only. So ``str()``, ``vars()`` and instrumentation that replaces
     httpx's transports do not see the signature.
@@ -92,16 +92,19 @@ class StorageHosts:
                 raise ConfigurationError(message, service="banqup")
             self._hosts.add(name.lower())
 
-    def check(self, url: Secret, *, redirect: bool = False) -> SignedUrl:
+    def check(self, url: Secret | None, *, redirect: bool = False) -> SignedUrl:
         """Return a URL from an answer as a URL that can be requested, if its host is allowed.
 
         Args:
-            url: A signed URL, or a path of the API.
+            url: A signed URL, or a path of the API; None if the answer names none.
             redirect: Whether the URL is that of a redirect, which must not be a path of the API.
 
         Raises:
-            ProtocolError: The URL names another host, or is not a valid signed URL.
+            ProtocolError: The URL is missing, names another host, or is not a valid signed URL.
         """
+        if url is None:
+            message = Text("no_url", "the details of a file name no signed URL for its content")
+            raise ProtocolError(message, service="banqup", hint=CONTRACT_HINT)
         if not redirect and API_PATH.fullmatch(url.reveal()):
             origin = origin_of(self._base_url)
             return SignedUrl(Secret(self._base_url + url.reveal()), f"{origin}/***", of_api=True)

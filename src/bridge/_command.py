@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         add_help=False,
     )
-    parser.set_defaults(waiting=False)  # for the status after an export
+    parser.set_defaults(waiting=False)  # for `_status`, which runs after an export, too
     option(parser, "--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(title=tell("commands"), metavar="COMMAND", required=True)
 
@@ -126,7 +126,7 @@ def _parser() -> argparse.ArgumentParser:
     for each in (parser, *commands.choices.values()):
         option(each, "-h", "--help", action="help")
         option(each, "--json", action="store_true", default=absent)
-        # Only for the help: main() has read the language.
+        # main() has read this option already; here it is only shown in the help.
         option(each, "--lang", choices=get_args(Lang), default=absent)
     return parser
 
@@ -199,7 +199,7 @@ def _verify(connection: Connection, options: Options) -> tuple[Verification, int
 
 
 def _activate(connection: Connection, _options: Options) -> tuple[Activation, int]:
-    # Only a store in a database has this method; a file creates its own tables.
+    # A store in a database has this method; a store in a file creates its tables by itself.
     create_tables = getattr(connection._store, "create_tables", None)
     if create_tables is not None:
         create_tables()
@@ -340,7 +340,7 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
 
 
 def _check_logins() -> None:
-    """Raise one error for all missing variables, or else one for a credential that is unusable."""
+    """Raise one error for all missing environment variables, or one for an unusable credential."""
     read_environment(os.environ, *LOGIN_VARIABLES, service="bridge")
     login_of_this_process(ClientCredentials)
     login_of_this_process(UserLogin)
@@ -352,8 +352,8 @@ def _chosen(options: Options) -> Sequence[ConnectionConfig]:
     Raises:
         ConfigurationError: The file cannot be used, or has no connection of a chosen company.
     """
-    # The file or --mapper may name modules of the user in these folders. They come last, so that
-    # they cannot hide other modules.
+    # The file or --mapper may name modules of the user in these folders. The folders come last in
+    # sys.path, so that their modules cannot hide others.
     for folder in (Path.cwd(), options.config.resolve().parent):
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
@@ -471,7 +471,7 @@ def _translated(text: str) -> str:
 
 
 def _after(start: str, text: str) -> str:
-    """Return ``start: text``, with the colon as the language writes it; `start` may be empty."""
+    """Return ``start: text``, in French with a blank before the colon; `start` may be empty."""
     return translate(joined(": ", start, text), language())
 
 
@@ -570,7 +570,7 @@ def _pairs(options: Options) -> int:
     return OK
 
 
-# On this machine alone
+# Demo and sandbox
 
 
 def _demo(options: Options) -> int:

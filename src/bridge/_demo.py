@@ -98,7 +98,7 @@ def services(
     password: str = "demo-password",  # noqa: S107
     *,
     space_id: str | None = None,
-    ports: tuple[int, int, int] = (0, 0, 0),
+    port: int = 0,
 ) -> Generator[Services, None, None]:
     """Serve both fakes on loopback until the block ends.
 
@@ -106,15 +106,16 @@ def services(
         client_secret: The client secret for the fake Banqup.
         password: The password for the fake Zenvoices.
         space_id: The id of the space; by default a new one.
-        ports: The ports of Banqup, of its storage and of Zenvoices; 0 means any free port.
+        port: The port of Banqup; its storage and Zenvoices take the next two. 0 means any free
+            ports.
     """
     banqup, zenvoices = FakeBanqup(client_secret=client_secret), FakeZenvoices(password=password)
     space_id = banqup.add_space(name=COMPANY_NAME, id=space_id)
     zenvoices.add_company(code=COMPANY_CODE, name=COMPANY_NAME)
     zenvoices.add_company(code="0043", name="Brasserie du Canal SRL")
     with (
-        banqup.serve(port=ports[0], storage_port=ports[1]) as at_banqup,
-        zenvoices.serve(port=ports[2]) as at_zenvoices,
+        banqup.serve(port=port) as at_banqup,
+        zenvoices.serve(port=port and port + 2) as at_zenvoices,
     ):
         yield Services(banqup, zenvoices, space_id, at_banqup.url, at_zenvoices.url)
 

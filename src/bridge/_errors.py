@@ -129,6 +129,17 @@ def store_error(
     return StoreError(message, service="bridge", hint=hint, retryable=retryable)
 
 
+def damaged(what: str, why: str) -> StoreError:
+    """Return the error for stored data that cannot be read."""
+    message = joined(": ", Text("damaged", "{0} is damaged", what), why)
+    hint = Text(
+        "hint_damaged",
+        "Restore it from a backup and run banqup-zenvoices export --look-first, or "
+        "export_new(look_first=True). Without a backup, put it away and activate again.",
+    )
+    return StoreError(message, service="bridge", hint=hint, code="damaged")
+
+
 def newer_version(what: str, version: int) -> StoreError:
     """Return the error for stored data that this release cannot read."""
     return store_error(

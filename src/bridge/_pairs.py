@@ -12,15 +12,13 @@ from typing import Any
 
 from attrs import frozen
 
-from banqup_client import AsyncBanqupClient, BanqupClient, Space
-from bridge._async._prerequisites import list_both as list_both_async
+from banqup_client import BanqupClient, Space
 from bridge._reports.render import plain, wrap
 from bridge._reports.texts import Lang, check_lang, say, translate
-from bridge._sync._prerequisites import list_both
-from zenvoices_client import AsyncZenvoicesClient, Company, ZenvoicesClient
+from zenvoices_client import Company, ZenvoicesClient
 
 _LEGAL_FORM = re.compile(
-    "e?bvba|bv|nv|cvba|cv|vof|commv|gcv|i?vzw|"  # Belgium and the Netherlands
+    "e?bvba|bv|nv|cvba|cv|vof|commv|gcv|i?vzw|"  # Dutch; then French, then others
     "sa|srl|sprlu?|sc|scrl|scris|scs|snc|asbl|aisbl|gie|"
     "se|eesv|sarl|sasu?|eurl|sci|gmbh|ag|kg|ohg|ug|ltd|llp|plc|inc"
 )
@@ -66,7 +64,7 @@ class Pairs:
         Path("connections.toml").write_text(pairs.to_toml(environment="PRODUCTION_EU"), "utf-8")
 
     Attributes:
-        proposed: One space and one company each.
+        proposed: Pairs of one space and one company with the same name.
         ambiguous: Spaces and companies of the same name, if there is more than one space or
             company, or if one lacks its id or code.
         spaces: Spaces without a company of the same name.
@@ -85,16 +83,11 @@ class Pairs:
         Raises:
             ServiceError: Banqup could not list the spaces, or Zenvoices the companies.
         """
-        return cls.of(*list_both(banqup, zenvoices))
-
-    @classmethod
-    async def find_async(cls, banqup: AsyncBanqupClient, zenvoices: AsyncZenvoicesClient) -> Pairs:
-        """Do the same as :meth:`find`, with ``await``."""
-        return cls.of(*await list_both_async(banqup, zenvoices))
+        return cls.of(banqup.spaces.list(), zenvoices.companies.list())
 
     @classmethod
     def of(cls, spaces: Iterable[Space], companies: Iterable[Company]) -> Pairs:
-        """Pair spaces and companies by name."""
+        """Pair spaces and companies by name, for example those that asynchronous clients list."""
         named: dict[str, tuple[list[Space], list[Company]]] = defaultdict(lambda: ([], []))
         for space in spaces:
             named[_comparable(space.name or "")][0].append(space)
@@ -168,7 +161,8 @@ def _name(of: Space | Company) -> str:
 
 
 def _quoted(text: str) -> str:
-    # TOML writes a basic string as JSON does, but allows no control character: plain() escapes it.
+    # A basic string of TOML is written like a string of JSON. But TOML forbids the character DEL,
+    # which json.dumps does not escape: plain() escapes all control characters.
     return json.dumps(plain(text), ensure_ascii=False)
 
 

@@ -37,7 +37,7 @@ def login_of_this_process(kind: type[_Login]) -> _Login:
     Each call returns the same object, until one of the environment variables has changed.
 
     Raises:
-        ConfigurationError: A variable is not set.
+        ConfigurationError: A variable is not set, or its value cannot be used.
     """
     # The key has a hash of the variables: their values must not be in local variables, which some
     # tools show in a traceback.
@@ -99,8 +99,8 @@ def store_of(settings: ConnectionSettings) -> tuple[CheckpointStore, Callable[[]
     """Return the store that the settings name, and the function that closes it.
 
     Raises:
-        ConfigurationError: The variable is not set, it does not hold the URL of a known database,
-            or the driver of the database is not installed.
+        ConfigurationError: The environment variable for the URL is not set, or does not hold the
+            URL of a known database. Or the driver of the database is not installed.
         ImportError: SQLAlchemy is not installed.
     """
     if settings.checkpoint_file is not None:

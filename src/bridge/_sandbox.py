@@ -86,8 +86,7 @@ def run_sandbox(
         every: Seconds between two new documents.
         as_json: Whether to print one JSON object per line: first the addresses, then each event.
     """
-    ports = (port, port + 1, port + 2) if port else (0, 0, 0)
-    with services(space_id=SPACE_ID, ports=ports) as served:
+    with services(space_id=SPACE_ID, port=port) as served:
         facts = {
             "banqup_url": served.banqup_url,
             "zenvoices_url": served.zenvoices_url,

@@ -190,7 +190,7 @@ class ConnectionSettings:
 
         Raises:
             ConfigurationError: A key is unknown or missing, or a value is not usable; the message
-                names the key, and the hint the nearest right key.
+                names the key. For a misspelt key, the hint names the nearest right one.
         """
         cls._check_keys(data)
         known = {item.name: item.default for item in fields(cls)}

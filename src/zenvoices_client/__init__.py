@@ -54,7 +54,7 @@ __all__ = [
 ]
 __all__ += _public.__all__
 
-# The modules to import when a name is first used: an export without an event loop needs none. The
+# The module to import when a name is first used. A sync export needs none of these modules. The
 # public names that are neither imported above nor listed here are models of master data.
 _LAZY = {
     **dict.fromkeys({*__all__} - {*globals()}, "zenvoices_client._master_models"),

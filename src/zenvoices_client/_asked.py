@@ -63,7 +63,7 @@ class AskedPage(Asked):
 class AskedRecord(Asked):
     """The argument of a function that reads one record.
 
-    Attributes by which the record is not selected are None.
+    An attribute is None if the record is not selected by it.
 
     Attributes:
         company_id: Number of the company.

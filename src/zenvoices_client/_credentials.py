@@ -26,8 +26,8 @@ class UserLogin:
 
     Use a dedicated API user; Zenvoices' documentation says that such a user is not billed. All
     clients that use one object share its token. After Zenvoices has refused the login, no client
-    tries to log in with the same object again, because five wrong passwords lock the user: make a
-    new object.
+    tries to log in with the same object again: five wrong passwords lock the user. To log in again,
+    make a new object.
 
     Args:
         user: User name or e-mail address of the user.

@@ -108,7 +108,7 @@ def server_text(answer: ApiResponse, body: object) -> Text | None:
     error = member(body, "error")
     said = [
         member(member(body, "result"), "errorMessage"),
-        *([error] if isinstance(error, str) else []),
+        error,
         member(error, "message"),
         member(error, "details"),
         *(member(item, "message") for item in _validation_errors(error)),
@@ -167,8 +167,7 @@ def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
         hint = FOREIGN_HINT
     elif kind is PermissionDeniedError:
         hint = _RIGHTS.get(operation.name.partition(".")[0], _RIGHT)
-    code = "foreign" if hint is FOREIGN_HINT else text.code
-    return _error(kind, operation.name, text, answer, body, hint, code)
+    return _error(kind, operation.name, text, answer, body, hint)
 
 
 def _error(
@@ -178,7 +177,6 @@ def _error(
     answer: ApiResponse,
     body: object,
     hint: str | None,
-    code: str,
 ) -> ServiceError:
     return kind(
         joined(": ", call, text, server_text(answer, body)),
@@ -186,7 +184,7 @@ def _error(
         retry_after=answer.retry_after,
         hint=hint,
         members=_members(answer, body),
-        code=code,
+        code="foreign" if hint is FOREIGN_HINT else text.code,
         own=is_envelope(body),
         **answer.facts,
     )
@@ -235,7 +233,7 @@ def read_token(answer: ApiResponse, operation: Operation, *, organisation_code: 
         return Token(Secret(value), _life(member(result, "expireInSeconds")))
     if member(result, "requiresTwoFactorVerification") is True:
         text = Text("two_factor", "the login needs a second factor")
-        raise _error(CredentialsError, "", text, answer, body, _TWO_FACTOR, text.code)
+        raise _error(CredentialsError, "", text, answer, body, _TWO_FACTOR)
     if not value and _decided(answer.status, body):
         causes = _SAID_CAUSE if server_text(answer, body) else _LOGIN_CAUSES
         sent = Text(
@@ -246,7 +244,7 @@ def read_token(answer: ApiResponse, operation: Operation, *, organisation_code: 
         )
         hint = joined(" ", causes, sent)
         text = Text("login_refused", "the login was refused")
-        raise _error(CredentialsError, "", text, answer, body, hint, text.code)
+        raise _error(CredentialsError, "", text, answer, body, hint)
     raise failure(answer, operation) or no_token("login", answer, SERVICE)
 
 

@@ -9,8 +9,7 @@ from typing import cast
 MAX_BYTES = 120
 MOST_CHARACTERS = 1000
 DEFAULT = "document"
-_FOLDERS = set("/\\")
-_UNSAFE = set('<>:"|?*') | _FOLDERS
+_UNSAFE = set('<>:"|?*/\\')
 _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³]|conin\$|conout\$) *(\..*)?")
 
 
@@ -27,13 +26,9 @@ def safe_file_name(name: str) -> str:
         message = f"Attachment: file_name must be a text, not {type(name).__name__}"
         raise TypeError(message)
     # Shorten the name first: normalising many combining marks takes seconds.
-    name = name[-MOST_CHARACTERS:]
-    # Normalise before and after the replacements: after them, a combining mark may follow another
-    # character.
-    name = unicodedata.normalize("NFC", name)
+    name = re.split(r"[/\\]", name[-MOST_CHARACTERS:].rstrip("/\\ "))[-1]
     kept = "".join(char if _is_safe(char) else "\0" for char in name)
     name = unicodedata.normalize("NFC", re.sub("\0+", "_", kept))
-    name = re.split(r"[/\\]", name.rstrip("/\\ "))[-1]
     # Repeat: after one rule has cut the name, another rule may apply again.
     while (fitted := _fitted(name)) != name:
         name = fitted
@@ -58,9 +53,7 @@ def _is_safe(char: str) -> bool:
     """Return True if a character is printable or a space, and not reserved.
 
     Characters that normalise to a reserved one count as reserved: some systems read U+FF0F as a
-    slash. Slashes themselves are kept here, because the folders before them are cut off later.
+    slash.
     """
-    if char in _FOLDERS:
-        return True
     folded = set(unicodedata.normalize("NFKC", char))
     return not folded & _UNSAFE and (char.isprintable() or unicodedata.category(char) == "Zs")

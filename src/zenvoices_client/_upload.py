@@ -41,9 +41,9 @@ def uploaded_document(payload: object, answer: ApiResponse, operation: Operation
     """Return the inbox document in a successful answer to an upload.
 
     The structure of the answer is assumed: a positive id in an object, in a list of one object, or
-    as a number. Two answers without an id also confirm the upload, and the id is then None: status
-    201, and ABP's envelope with ``success: true`` and no result. A web page never confirms an
-    upload.
+    as a number. An answer without an id also confirms the upload if its status is 201, or if it
+    is ABP's envelope with ``success: true`` and no result. The document's id is then None. A web
+    page never confirms an upload.
 
     Raises:
         ProtocolError: It is unknown whether the document arrived.

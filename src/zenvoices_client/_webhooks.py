@@ -11,9 +11,9 @@ from collections.abc import Mapping
 from datetime import datetime
 from typing import Any
 
-from attrs import field, frozen
+from attrs import field, fields, frozen
 
-from _client_kit._models import Model, decode, wire
+from _client_kit._models import Model, decode, wire, wire_name
 from _client_kit._response import object_of
 from _client_kit._secret import Secret
 
@@ -55,10 +55,10 @@ class WebhookEvent(Model):
     """
 
     id: str | None = None
-    name: str | None = None
+    name: str | None = wire("webhookevent")
     attempt: int | None = None
     data: Mapping[str, Any] | None = field(default=None, hash=False, repr=False)
-    created_at: datetime | None = None
+    created_at: datetime | None = field(default=None, metadata={"wire": "creationtimeutc"})
 
     @classmethod
     def parse(cls, body: bytes) -> WebhookEvent:
@@ -68,16 +68,9 @@ class WebhookEvent(Model):
             ProtocolError: The body is not a JSON object.
         """
         value = object_of(body, "webhook", service="zenvoices")
-        return decode(cls, {_KEYS.get(key.lower(), key): item for key, item in value.items()})
-
-
-_KEYS = {
-    "id": "id",
-    "webhookevent": "name",
-    "attempt": "attempt",
-    "data": "data",
-    "creationtimeutc": "createdAt",
-}
+        known = {wire_name(attribute) for attribute in fields(cls)}
+        names = {key: key.lower() if key.lower() in known else key for key in value}
+        return decode(cls, {names[key]: item for key, item in value.items()})
 
 
 @frozen(kw_only=True)

@@ -14,8 +14,7 @@ from _client_kit.fakes.faults import Fault
 from _client_kit.fakes.server import Loopback
 from _client_kit.fakes.transport import FakeTransport
 from _client_kit.fakes.wire import FakeRequest
-from zenvoices_client._fake.service import FakeZenvoices
-from zenvoices_client._fake.state import Attachment, FakeUser, InboxItem, Lookup
+from zenvoices_client._fake.service import Attachment, FakeUser, FakeZenvoices, InboxItem, Lookup
 
 __all__ = [
     "Attachment",

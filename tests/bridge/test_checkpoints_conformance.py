@@ -332,7 +332,7 @@ def test_a_broken_store_is_found(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """A store that breaks a rule fails the test named after that rule."""
-    monkeypatch.setattr("bridge.testing._store_rules.rules.PATIENCE", 0.5)
+    monkeypatch.setattr("bridge.testing._store_rules.PATIENCE", 0.5)
     test = checkpoint_conformance(lambda directory: broken(), shared=False, advance=clock.advance)
     with pytest.raises((AssertionError, LeaseLostError)):
         run_rule(test, rule, tmp_path)

@@ -149,12 +149,13 @@ def test_both_clients_are_asked(estate: Estate) -> None:
 
 @pytest.mark.anyio
 async def test_both_async_clients_are_asked(estate: Estate) -> None:
-    """The same with await."""
+    """What they list is paired in the same way."""
     async with (
         AsyncBanqupClient(ClientCredentials.from_env(), base_url=estate.banqup_url) as banqup,
         AsyncZenvoicesClient(UserLogin.from_env(), base_url=estate.zenvoices_url) as zenvoices,
     ):
-        pairs = await Pairs.find_async(banqup, zenvoices)
+        companies = [company async for company in zenvoices.companies.list()]
+        pairs = Pairs.of(await banqup.spaces.list(), companies)
     assert [same.spaces[0].id for same in pairs.proposed] == estate.spaces
 
 

@@ -140,7 +140,7 @@ def test_a_time_that_is_none_is_refused(due: Any) -> None:
 
 def test_unknown_state_is_refused() -> None:
     """A state no version ever wrote is damage."""
-    with pytest.raises(StoreError, match="cannot be read"):
+    with pytest.raises(StoreError, match="damaged: the row of"):
         delivery_of(evolve(row(), state="lost"))
 
 

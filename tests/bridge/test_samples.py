@@ -26,7 +26,6 @@ from bridge import ubl
 from bridge.testing import Sample, SampleParty, sample
 from bridge.testing._samples.parties import COMPANY, PARTNERS
 from bridge.testing._samples.pdf import write_pdf
-from bridge.testing._samples.sample import structured_reference
 from support.en16931 import broken_rules, schema_fault
 
 KINDS: tuple[ubl.Kind, ...] = ("invoice", "credit note")
@@ -108,7 +107,7 @@ def test_any_sample_is_valid_and_says_what_it_is(made: Sample) -> None:
         made.issue_date,
         made.currency,
     )
-    assert found.payment_reference == made.payment_reference
+    assert found.payment_reference == made.number
     assert found.totals.payable == found.totals.tax_inclusive == made.total
     for said, party in ((found.supplier, made.supplier), (found.customer, made.customer)):
         assert said == ubl.UblParty(party.name, party.vat_number, party.enterprise_number)
@@ -163,16 +162,6 @@ def test_numbers_of_the_companies_pass_their_checks() -> None:
         check_numbers(party)
     for field in ("name", "prefix", "vat_number", "enterprise_number", "iban"):
         assert len({getattr(party, field) for party in parties}) == len(parties)
-
-
-@settings(deadline=None)
-@given(st.integers(0, 10**7))
-def test_belgian_reference_is_structured(n: int) -> None:
-    """A Belgian supplier asks for a structured reference whose last digits check the others."""
-    reference = sample(n, sale=True, attach_pdf=False).payment_reference
-    assert re.fullmatch(r"\+{3}\d{3}/\d{4}/\d{5}\+{3}", reference)
-    digits = re.sub(r"\D", "", reference)
-    assert int(digits[10:]) == (int(digits[:10]) % 97 or 97)
 
 
 def test_a_sample_says_which_one_it_is() -> None:
@@ -236,7 +225,6 @@ def test_pdf_shows_the_document(lines: int) -> None:
     assert "Li\u00e8ge" in shown[0]
     assert made.number in shown[0]
     assert f"Total: EUR {made.total}" in shown[-1]
-    assert made.payment_reference in shown[-1]
 
 
 def test_pdf_is_the_one_embedded() -> None:
@@ -272,15 +260,6 @@ def test_what_cannot_be_made_is_refused() -> None:
         sample(0, lines=0)
     with pytest.raises(ValueError, match=r"at least \d+ bytes, not 100"):
         sample(0, pdf_size=100)
-
-
-@pytest.mark.parametrize(
-    ("number", "reference"),
-    [(0, "+++000/0000/00097+++"), (97, "+++000/0000/09797+++"), (98, "+++000/0000/09801+++")],
-)
-def test_no_remainder_is_written_as_97(number: int, reference: str) -> None:
-    """The check digits of a Belgian reference are never 00."""
-    assert structured_reference(number) == reference
 
 
 def test_pdf_shows_brackets_and_backslashes() -> None:

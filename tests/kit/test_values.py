@@ -15,10 +15,10 @@ import httpx
 import pytest
 
 from _client_kit import _errors
-from _client_kit._atomic import atomic_file
 from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
 from _client_kit._errors import CredentialsError, ProtocolError, ServiceError
+from _client_kit._files import atomic_file
 from _client_kit._redaction import sanitise
 from _client_kit._request import PreparedRequest
 from _client_kit._response import ApiResponse, Token

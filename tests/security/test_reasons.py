@@ -9,6 +9,7 @@ from banqup_client import BanqupClient, ClientCredentials, Environment
 from bridge import Connection
 from support.bridge_world import COMPANY, ONCE, SPACE, World
 from zenvoices_client import UserLogin, ZenvoicesClient
+from zenvoices_client.testing import FakeUser
 
 PASSWORD = "canary-password-of-reasons-70d3"
 SIGNED = "https://storage.googleapis.com/b/f?X-Goog-Signature=00decafbad77"
@@ -33,7 +34,7 @@ def refused(text: str) -> tuple[str, str]:
     ``{token}`` in the words is the token of the call that is refused.
     """
     world = World()
-    world.zenvoices.add_user("api", PASSWORD)
+    world.zenvoices.user = FakeUser("api", PASSWORD)
     seen = Seen(world.zenvoices.transport())
     world.zenvoices.refuse_when(lambda _: text.replace("{token}", seen.token))
     banqup = BanqupClient(

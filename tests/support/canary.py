@@ -36,7 +36,7 @@ from _client_kit._address import origin_of
 from _client_kit._errors import ServiceError
 from _client_kit._secret import Secret
 from _client_kit._tokens import TokenCache, TokenCaches
-from _client_kit.fakes.service import FakeService, Tokens
+from _client_kit.fakes.service import FakeService
 from banqup_client._async._storage import AsyncStorage
 from banqup_client._fake.credentials import SignedUrls
 from banqup_client._sync._storage import Storage
@@ -280,7 +280,7 @@ def install() -> None:
         ),
     )
     after(Secret, "__init__", lambda _none, secret, *_: watch.add(secret.reveal()))
-    after(Tokens, "issue", lambda token, *_: watch.add(token))
+    after(FakeService, "_issue", lambda token, *_: watch.add(token))
     after(SignedUrls, "sign", lambda url, *_: watch.add(url))
     before(FakeService, "finish", answering)
     for sender in (httpx.Client, httpx.AsyncClient):

@@ -123,7 +123,8 @@ def test_connections_share_clients_and_store(estate: Estate, active: Path) -> No
         patched.setattr("bridge._process._shared", {})
         made: list[str] = []
         patched.setattr(
-            "bridge._sync._opening._banqup", counted(made, "bridge._sync._opening._banqup")
+            "bridge._sync._opening.BanqupClient",
+            counted(made, "bridge._sync._opening.BanqupClient"),
         )
         assert main(["verify", "--config", str(active)]) == 0
         assert len(made) == 1
@@ -140,9 +141,9 @@ def counted(calls: list[str], name: str) -> Any:
     module, _, attribute = name.rpartition(".")
     function = getattr(importlib.import_module(module), attribute)
 
-    def call(*arguments: Any) -> Any:
+    def call(*arguments: Any, **options: Any) -> Any:
         calls.append(name)
-        return function(*arguments)
+        return function(*arguments, **options)
 
     return call
 

@@ -26,7 +26,7 @@ class AsyncJsonBody:
         self._service = service
 
     async def __aiter__(self) -> AsyncIterator[bytes]:
-        pending = b""  # text before a file is sent with the first piece of the file
+        pending = b""  # JSON text in front of a file; it is sent with the file's first piece
         for part in self._parts:
             if isinstance(part, bytes):
                 pending += part

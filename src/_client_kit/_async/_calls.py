@@ -195,11 +195,12 @@ class AsyncCalls:
             path: Values for the placeholders of the operation's path.
             query: Query parameters under our names; None is left out.
             json: JSON body under our names, with :class:`Base64` for files.
-            asked: Makes the argument of a user's function; called with the library's own call as
-                ``default=``.
+            asked: Function that makes the argument of a user's function from ``operations=``. It is
+                called with the library's own call as ``default=``.
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for all tries and pauses together; the client's own by default.
-            decoded: Whether an answer that is not JSON is an error; otherwise its payload is None.
+            decoded: Whether an answer that is not JSON is an error. If False, the payload of
+                such an answer is None.
             check: Function that is called before each request that changes something, and before
                 each piece of its body; it raises an exception to stop the call.
             max_bytes: Largest size of the request's body in bytes; None for no limit.
@@ -237,10 +238,7 @@ class AsyncCalls:
             ConfigurationError: The call is not valid.
             ServiceError: The call failed; the subclass gives the kind of failure.
         """
-        kind: type[object] = type(call)
-        if kind is not Call:
-            message = f"request() takes a Call, not {kind.__name__}"
-            raise ConfigurationError(message, service=self.service)
+        check_instance(call, Call, "the argument of request()", service=self.service)
         limit = self.limit(deadline, timeout)
         return (await self._make(call, self._step(call, _BY_HAND), limit))[0]
 
@@ -269,7 +267,6 @@ class AsyncCalls:
             call = run.start()
             while call is not None:
                 problem: BaseException | None = None
-                value: Any = None
                 last: ApiResponse | None = None
                 try:
                     request = self._step(call, operation, max_bytes)
@@ -282,9 +279,8 @@ class AsyncCalls:
                 try:
                     value, last = await self._make(call, request, limit)
                 except BaseException as error:  # noqa: BLE001 - passed to `run.failed`
-                    problem = error
-                    last = _answer_of(error)
-                # A read after an upload neither confirms the upload nor puts it in doubt.
+                    value, last, problem = None, _answer_of(error), error
+                # Keep an upload's answer: a later read neither confirms nor disproves the upload.
                 if last is not None and step.safe == operation.safe:
                     answer = last
                 call = run.answered(value) if problem is None else run.failed(problem)
@@ -313,6 +309,8 @@ class AsyncCalls:
                 parts = json_parts(call.json)
             return self._prepare(step, url, parts, max_bytes, call.headers)
         except (TypeError, ValueError, AttributeError, OSError) as error:
+            if raised_by_signal_handler(error):
+                raise
             raise ConfigurationError(f"Call: {error}", service=self.service) from None
 
     async def _make(
@@ -541,7 +539,7 @@ class AsyncCalls:
 
 
 def _answer_of(error: BaseException) -> ApiResponse | None:
-    """Return a response with an error's status and server's time; None if the error lacks one."""
+    """Return a response with an error's status and server time; None if one of them is missing."""
     if not isinstance(error, ServiceError) or error.status is None or error.answered_at is None:
         return None
     return ApiResponse(error.status, {"date": error.answered_at.isoformat()}, b"")

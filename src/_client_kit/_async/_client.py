@@ -67,8 +67,8 @@ class AsyncApiClient:
         """Make a call that has no method here, with the client's token, retries and errors.
 
         Args:
-            call: The call. After a failure whose outcome is unknown, the call is repeated only if
-                it is a GET or has ``safe=True``.
+            call: The call. After a failure whose outcome is unknown, only a safe call is repeated.
+                By default only GET is safe; ``safe=True`` marks another call as safe.
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for the whole call; the client's own by default.
 

@@ -27,7 +27,7 @@ class JsonBody:
         self._service = service
 
     def __iter__(self) -> Iterator[bytes]:
-        pending = b""  # text before a file is sent with the first piece of the file
+        pending = b""  # JSON text in front of a file; it is sent with the file's first piece
         for part in self._parts:
             if isinstance(part, bytes):
                 pending += part

@@ -23,7 +23,8 @@ class Listing(Generic[T]):
     Attributes:
         complete: Whether the last iteration reached the list's end. False while the iteration
             runs, after it was left early, after an empty page before the total that the service
-            names, and after a repeated page unless this total was reached.
+            names, and after a repeated page unless this total was reached, or the page shows that
+            the list has ended.
     """
 
     def __init__(self, fetch: Callable[[Any], Page[T]], first: Any) -> None:
@@ -48,10 +49,11 @@ class Listing(Generic[T]):
     def pages(self) -> Iterator[Page[T]]:
         """Iterate over the pages; each is fetched when it is needed.
 
-        The iteration ends at a repeated page, at an empty page that is not ``full``, at the 100th
-        empty page in a row, after a page without a next page, and after 100,000 pages. It also ends
-        after a page that is not ``full``, if the total is reached or unknown. Without the rule for
-        repeated pages, a service that ignores the page number would cause an endless loop.
+        The iteration ends at a repeated page and at the 100th empty page in a row. It ends after a
+        page without a next page, and after 100,000 pages. ``page.full`` says whether more entries
+        may follow. If it is False, the iteration ends at an empty page. If the total is reached or
+        unknown, it then ends at any page. Without the rule for repeated pages, a service that
+        ignores the page number would cause an endless loop.
         """
         self.complete = False
         position = self._first
@@ -69,7 +71,8 @@ class Listing(Generic[T]):
                 return
             if page.fingerprint in fingerprints:
                 # Subtract the repeated page's entries from the count.
-                self.complete = page.total is not None and seen - entries >= page.total
+                all_seen = page.total is not None and seen - entries >= page.total
+                self.complete = all_seen or page.repeat_is_end
                 return
             fingerprints.add(page.fingerprint)
             yield page

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-import ssl
 from typing import TYPE_CHECKING
 
 from _client_kit.fakes.server import Loopback
-from _client_kit.fakes.service import FakeService, Tokens
+from _client_kit.fakes.service import FakeService
 from _client_kit.fakes.transport import FakeTransport
 
 if TYPE_CHECKING:
@@ -25,18 +24,15 @@ class Fake(FakeService):
         route = router.route(host__in=(*self.hosts, self.storage_host))
         return route.mock(side_effect=self.transport().handle_request)
 
-    def serve(
-        self, *, port: int = 0, storage_port: int = 0, ssl_context: ssl.SSLContext | None = None
-    ) -> Loopback:
+    def serve(self, *, port: int = 0) -> Loopback:
         """Serve the API, and the storage if there is one, on loopback ports.
 
         Args:
-            port: Port of the API; 0 for any free port.
-            storage_port: Port of the storage; 0 for any free port.
-            ssl_context: TLS context for https; None serves http.
+            port: Port of the API; the storage takes the next one. 0 means any free ports.
         """
-        return Loopback(self, port=port, storage_port=storage_port, ssl_context=ssl_context)
+        return Loopback(self, port=port)
 
     def expire_tokens(self) -> None:
         """Make every token issued so far invalid."""
-        self._tokens = Tokens(self.clock)
+        with self._lock:
+            self._tokens.clear()

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import os
 import socket
-import ssl
 import struct
 import sys
 import threading
@@ -29,21 +28,14 @@ class Loopback:
         storage_url: The storage's base URL; empty if the service has no storage.
     """
 
-    def __init__(
-        self,
-        service: FakeService,
-        *,
-        port: int = 0,
-        storage_port: int = 0,
-        ssl_context: ssl.SSLContext | None = None,
-    ) -> None:
-        """Start to listen; port 0 stands for any free port."""
+    def __init__(self, service: FakeService, *, port: int = 0) -> None:
+        """Start to listen; port 0 stands for any free port, also for that of the storage."""
         self._servers: list[_Server] = []
         self.storage_url = ""
         if service.storage_host:
-            self._servers.append(_Server(service, "storage", storage_port, ssl_context))
+            self._servers.append(_Server(service, "storage", port and port + 1))
             self.storage_url = self._servers[0].url
-        self._servers.append(_Server(service, "api", port, ssl_context, self.storage_url))
+        self._servers.append(_Server(service, "api", port, self.storage_url))
         self.url = self._servers[-1].url
 
     def close(self) -> None:
@@ -68,16 +60,9 @@ class _Server(ThreadingTCPServer):
     """A server for one port, with a thread for each connection."""
 
     request_queue_size = 128
-    allow_reuse_address = os.name != "nt"  # on Windows two servers could then use one port
+    allow_reuse_address = os.name != "nt"  # on Windows, True would let two servers use one port
 
-    def __init__(
-        self,
-        service: FakeService,
-        origin: str,
-        port: int,
-        ssl_context: ssl.SSLContext | None,
-        storage_url: str = "",
-    ) -> None:
+    def __init__(self, service: FakeService, origin: str, port: int, storage_url: str = "") -> None:
         """Start to listen."""
         self.service = service
         self.origin = origin
@@ -85,13 +70,6 @@ class _Server(ThreadingTCPServer):
         self._connections: dict[threading.Thread, socket.socket] = {}
         super().__init__(("127.0.0.1", port), _Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        if ssl_context is not None:
-            self.url = self.url.replace("http", "https", 1)
-            # Each connection makes its handshake in its own thread. Otherwise a client that
-            # refuses the certificate would end the listener.
-            self.socket = ssl_context.wrap_socket(
-                self.socket, server_side=True, do_handshake_on_connect=False
-            )
         listen = partial(self.serve_forever, poll_interval=0.005)  # `shutdown()` waits for a poll
         threading.Thread(target=listen, name=f"fake {origin}", daemon=True).start()
 
@@ -120,7 +98,7 @@ class _Server(ThreadingTCPServer):
         error = sys.exception()
         if error is not None and not isinstance(error, OSError):
             raise error
-        # An OSError says that the client disconnected or rejected our certificate.
+        # An OSError says that the client disconnected.
 
 
 class _Handler(BaseHTTPRequestHandler):

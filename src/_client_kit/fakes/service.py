@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import re
 import secrets
 import threading
@@ -49,45 +50,13 @@ class Call(FakeRequest):
     args: tuple[str, ...] = ()
     """The values of the placeholders in the route's path."""
     other_methods: list[str] = field(factory=list[str])
-    """The methods of the routes that match the path only."""
-    caller: str = ""
-    """The owner of the token; empty for a public operation."""
+    """The methods of the routes whose path matches the request, but whose method does not."""
     scripted: ScriptedFault = NO_FAULT
 
     @property
     def media_type(self) -> str:
         """The Content-Type without its parameters, in lower case."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
-
-
-class Tokens:
-    """The bearer tokens that were issued, each with an expiry and a number of uses."""
-
-    def __init__(self, clock: Callable[[], float]) -> None:
-        """Start with no token issued."""
-        self._clock = clock
-        self._held: dict[str, tuple[float, int | None, str]] = {}
-
-    def issue(self, life: float, uses: int | None, owner: str, value: str | None = None) -> str:
-        """Return a token that is valid for ``life`` seconds and for ``uses`` requests.
-
-        If ``uses`` is None, the number of requests has no limit.
-        """
-        token = value or secrets.token_urlsafe(32)
-        self._held[token] = (self._clock() + life, uses, owner)
-        return token
-
-    def spend(self, token: str) -> str | None:
-        """Count one use and return the token's owner; None if it is unknown, expired or used up."""
-        if token not in self._held:
-            return None
-        expires, uses, owner = self._held[token]
-        if self._clock() >= expires or uses == 0:
-            del self._held[token]
-            return None
-        if uses is not None:
-            self._held[token] = (expires, uses - 1, owner)
-        return owner
 
 
 @define(eq=False, repr=False, slots=False, kw_only=True)
@@ -99,6 +68,8 @@ class FakeService:
         sleep: Waits for the seconds of a scripted delay; may return an awaitable if an
             asynchronous client uses the fake.
         date_header: Whether answers carry a ``Date`` header with the time of ``clock``.
+        token_life: Lifetime in seconds of tokens issued from now on.
+        token_uses: Number of requests for which a new token is valid; None for no limit.
         hosts: Hosts that the transport answers for; by default the real service's.
         faults: The scripted faults; a test calls ``faults.add()``.
         on_request: Called with each request's record before it is handled.
@@ -112,6 +83,8 @@ class FakeService:
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], object] = time.sleep
     date_header: bool = True
+    token_life: float = 300.0
+    token_uses: int | None = None
     hosts: frozenset[str] = frozenset()
     faults: Faults = field(init=False)
     on_request: Callable[[FakeRequest], object] | None = field(init=False, default=None)
@@ -122,12 +95,12 @@ class FakeService:
         """Start without requests, tokens and scripted faults."""
         self._lock = threading.RLock()
         self._log: deque[FakeRequest] = deque(maxlen=LOG_SIZE)
-        self._tokens = Tokens(self.clock)
+        self._tokens: dict[str, tuple[float, float]] = {}
         routes = self._routes()
         self._patterns = [(route, _pattern(route.path)) for route in routes]
         self.faults = Faults(route.operation for route in routes)
 
-    # Subclasses define these.
+    # Subclasses define the next two methods.
 
     def _routes(self) -> Sequence[Route]:
         raise NotImplementedError
@@ -169,7 +142,7 @@ class FakeService:
         )
 
     def note(self, call: Call, status: int | None = None) -> None:
-        """Count and log a request; without a status, it ended before its body was read."""
+        """Count and log a request; ``status`` is None if the client gets no answer."""
         call.status, call.body = status, b""
         with self._lock:
             self.counts[call.operation] += 1
@@ -188,24 +161,40 @@ class FakeService:
             with self._lock:
                 if not route.public:
                     scheme, _, token = call.headers.get("authorization", "").partition(" ")
-                    owner = self._tokens.spend(token) if scheme == "Bearer" else None
-                    if owner is None:
+                    if scheme != "Bearer" or not self._spend(token):
                         return Reply(401)
-                    call.caller = owner
                 return route.handler(call)
         except RequestRefusedError as refused:
             return refused.reply
 
+    def _issue(self, token: str | None = None) -> str:
+        """Return a token that is valid for `token_life` seconds and `token_uses` requests."""
+        token = token or secrets.token_urlsafe(32)
+        uses = math.inf if self.token_uses is None else self.token_uses
+        self._tokens[token] = (self.clock() + self.token_life, uses)
+        return token
+
+    def _spend(self, token: str) -> bool:
+        """Count one use of a token; return False if it is unknown, expired or used up."""
+        expires, uses = self._tokens.get(token, (0.0, 0.0))
+        if self.clock() >= expires or uses < 1:
+            return False
+        self._tokens[token] = (expires, uses - 1)
+        return True
+
+    def _refused(self, status: int, detail: str) -> RequestRefusedError:
+        return RequestRefusedError(self._error(status, detail))
+
     def _json(self, call: Call) -> dict[str, Any]:
         """Return the JSON object in a request's body; raise an error if there is none."""
         if call.media_type != "application/json":
-            raise RequestRefusedError(self._error(415, "Only application/json is supported."))
+            raise self._refused(415, "Only application/json is supported.")
         try:
             value = json.loads(str(call.body, "utf-8"), parse_constant=_refuse_constant)
         except (ValueError, RecursionError):
-            raise RequestRefusedError(self._error(400, "The body is not valid JSON.")) from None
+            raise self._refused(400, "The body is not valid JSON.") from None
         if not isinstance(value, dict):
-            raise RequestRefusedError(self._error(400, "The body is not a JSON object."))
+            raise self._refused(400, "The body is not a JSON object.")
         return cast("dict[str, Any]", value)
 
     def _find_route(self, call: Call) -> None:

@@ -96,9 +96,9 @@ class _Answer(httpx.SyncByteStream, httpx.AsyncByteStream):
 class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """An httpx transport that answers a sync or an async client from a fake, without sockets.
 
-    A request to a host that is not the fake's, loopback or a test domain (such as ``.test``) fails
-    with a DNS error. Scripted faults raise the errors that httpx raises on a socket. A delay as
-    long as the read timeout, or longer, raises a timeout.
+    The transport answers requests to the fake's hosts, to loopback and to test domains such as
+    ``.test``. Requests to other hosts fail with a DNS error. Scripted faults raise the errors that
+    httpx raises on a socket. A delay as long as the read timeout, or longer, raises a timeout.
     """
 
     def __init__(self, service: FakeService) -> None:

@@ -66,7 +66,7 @@ class Reply:
     delivery: Delivery = WHOLE
 
     def headers_and(self, more: Mapping[str, str]) -> dict[str, str]:
-        """Return the headers, and those given that the answer does not have already."""
+        """Return the answer's headers, and those of ``more`` that the answer does not have."""
         have = {name.lower() for name in self.headers}
         added = {name: value for name, value in more.items() if name.lower() not in have}
         return {**self.headers, **added}
@@ -98,10 +98,9 @@ class RequestRefusedError(Exception):
 
 def json_reply(value: object, status: int = 200) -> Reply:
     """Return a JSON answer."""
-    try:
-        body = json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
-    except UnicodeEncodeError:  # an unpaired surrogate can be sent only as an escape
-        body = json.dumps(value, separators=(",", ":")).encode()
+    text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+    # An unpaired surrogate can be sent only as an escape, which Python and JSON write alike.
+    body = text.encode(errors="backslashreplace")
     return Reply(status, body, {"Content-Type": "application/json; charset=utf-8"})
 
 

@@ -7,8 +7,6 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from attrs import frozen
-
 from _client_kit._arguments import argument_error, check_service_word
 from _client_kit._async._client import AsyncCallGroup
 from _client_kit._async._paging import AsyncListing
@@ -29,18 +27,6 @@ from banqup_client._models import (
 
 FOLDERS = ("SALES", "PURCHASES")
 MAX_PAGE_SIZE = 50
-
-
-@frozen
-class _Position:
-    """The position of a page: its number, or the token that the page before gave."""
-
-    page: int = 0
-    token: str | None = None
-    # Set if a page that brings nothing new is the end: the fingerprint of the page before or, for
-    # a user's function, the ids on it. Documents can move to another page between two calls, so
-    # ids would end the library's own list too early.
-    known: frozenset[object] = frozenset()
 
 
 class AsyncDocuments(AsyncCallGroup):
@@ -84,8 +70,9 @@ class AsyncDocuments(AsyncCallGroup):
         operation = self._contract["documents.list"]
         own = operation.function is not None
 
-        async def fetch(position: _Position) -> Page[Document]:
-            where = {"page": position.page} if position.token is None else {"next": position.token}
+        async def fetch(position: tuple[int, str | None]) -> Page[Document]:
+            page, asked_token = position
+            where = {"page": page} if asked_token is None else {"next": asked_token}
             payload, answer = await self._calls.call(
                 operation,
                 path={"space_id": space_id},
@@ -95,8 +82,8 @@ class AsyncDocuments(AsyncCallGroup):
                     space_id=space_id,
                     folder=folder,
                     updated_since=updated_since,
-                    page=position.page,
-                    token=position.token,
+                    page=page,
+                    token=asked_token,
                     size=page_size,
                 ),
                 timeout=timeout,
@@ -108,21 +95,12 @@ class AsyncDocuments(AsyncCallGroup):
             last = payload.get("last") if own else None
             # A page can be empty although another follows it.
             more = token is not None or last is False
-            identity = fingerprint(rows or [token, position.page])
-            shown = frozenset[object](map(_id_of, rows) if own else [identity])
-            if not more and shown <= position.known:
-                rows = []  # the service ignores the page number and repeats its only page
             known = type(total) is int and total >= len(rows)
             wanted = size if type(size) is int and 0 < size < page_size else page_size
-            short = not known and len(rows) < wanted
-            next_position = None
-            if token is not None:
-                next_position = _Position(position.page + 1, token)
-            elif position.token is None and last is not True:
-                # Outside these branches the page is the last. It was requested by token and names
-                # no token, or the user's function has returned `"last": True`.
-                kept = shown if own or short else frozenset[object]()
-                next_position = _Position(position.page + 1, known=kept)
+            short = len(rows) < wanted
+            by_number = asked_token is None and token is None
+            # A user's function may return other details of the same documents each time.
+            content = sorted(map(_id_of, rows)) if own else rows
             documents = tuple(decode(Document, row) for row in rows if is_object(row))
             return Page(
                 documents,
@@ -131,12 +109,16 @@ class AsyncDocuments(AsyncCallGroup):
                 unreadable=len(rows) - len(documents),
                 # A page with fewer entries than requested is the last only if a total shows it:
                 # the service may limit the size of pages.
-                full=more or (bool(rows) and (not known or len(rows) >= wanted)),
-                next=next_position,
-                fingerprint=identity,
+                full=more or (bool(rows) and not (known and short)),
+                # The last page was requested by token and names no token, or the user's function
+                # has returned `"last": True`.
+                next=(page + 1, token) if token or (by_number and last is not True) else None,
+                fingerprint=fingerprint(content or [token, page]),
+                # The service ignores the page number and repeats its only page.
+                repeat_is_end=by_number and not more and (own or (short and not known)),
             )
 
-        return AsyncListing(fetch, _Position())
+        return AsyncListing(fetch, (0, None))
 
     async def files(
         self,
@@ -242,7 +224,7 @@ class AsyncDocuments(AsyncCallGroup):
         check_service_word(folder, FOLDERS, "folder", service="banqup")
         details = encode(DocumentMetadata(supplier=supplier, customer=customer))
         if due_date is not None:
-            details["dueDate"] = _day(due_date)
+            details["dueDate"] = due_date.isoformat()[:10]  # of a datetime, its date
         body: dict[str, Any] = {
             "source": source,
             "spaceId": str(space_id),
@@ -266,7 +248,3 @@ class AsyncDocuments(AsyncCallGroup):
 
 def _id_of(row: Any) -> str:
     return str(row.get("id")) if is_object(row) else repr(row)
-
-
-def _day(value: date) -> str:
-    return (value.date() if isinstance(value, datetime) else value).isoformat()

@@ -15,15 +15,12 @@ from _client_kit import _runtime_async as runtime
 from _client_kit._address import check_header_text
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._client import AsyncCallGroup
-from _client_kit._atomic import atomic_file
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
-from _client_kit._errors import ProtocolError
-from _client_kit._files import FileContent, FileSource
+from _client_kit._files import FileContent, FileSource, atomic_file
 from _client_kit._redaction import sanitise
 from _client_kit._response import unexpected
 from _client_kit._secret import Secret
-from _client_kit._status import CONTRACT_HINT
 from _client_kit._text import Text
 from _client_kit._times import to_wire_time
 from banqup_client._asked import AskedBytes, AskedFile, AskedSpace
@@ -136,7 +133,8 @@ class AsyncFiles(AsyncCallGroup):
     ) -> FileDetails:
         """Create a file and send its content to the signed URL.
 
-        The call is published; the HTTP method PUT is assumed.
+        The call that creates the file is published. It is assumed that the content is sent with the
+        HTTP method PUT.
 
         Args:
             space_id: Id of the space.
@@ -180,30 +178,15 @@ class AsyncFiles(AsyncCallGroup):
             )
             await self._calls.run(operation, asked, limit)
             return details
+        send = partial(self._storage.upload, source=source, content_type=content_type, limit=limit)
         try:
-            await self._send(details, source, content_type, limit)
+            await send(details._upload_url)
         except UrlExpiredError:
             fresh = await self.details(
                 space_id, details.id, timeout=timeout, deadline=limit.remaining()
             )
-            await self._send(fresh, source, content_type, limit)
+            await send(fresh._upload_url)
         return details
-
-    async def _send(
-        self,
-        details: FileDetails,
-        source: FileSource,
-        content_type: str,
-        limit: Deadline,
-    ) -> None:
-        if details._upload_url is None:
-            message = "files.upload: the file's details name no URL to send its bytes to"
-            raise ProtocolError(
-                message, service="banqup", hint=CONTRACT_HINT, operation="files.details"
-            )
-        await self._storage.upload(
-            details._upload_url, source, content_type=content_type, limit=limit
-        )
 
     @overload
     async def download(
@@ -307,9 +290,15 @@ class AsyncFiles(AsyncCallGroup):
         if details.file_size is not None:
             target = evolve(target, size=details.file_size)
         url = details._download_url
-        if details.status == "AWAITING_UPLOAD":
-            url = None
-        elif own:
+        if details.status == "AWAITING_UPLOAD" or (
+            url is None and not own and details.status != "AVAILABLE"
+        ):
+            status = sanitise(details.status)[:60]
+            message = Text(
+                "file_not_ready", "files.download: the file is not available (status {0!r})", status
+            )
+            raise FileNotReadyError(message, service="banqup")
+        if own:
             asked = AskedBytes(space_id=space_id, file_id=file_id)
             content, answer = await self._calls.run(operation, asked, limit)
             if isinstance(content, bytes):
@@ -320,17 +309,5 @@ class AsyncFiles(AsyncCallGroup):
                 expected = Text("bytes_or_address", "the file's bytes, or their address as a text")
                 raise unexpected(operation, answer, expected)
             url = Secret(content)
-        elif url is None and details.status == "AVAILABLE":
-            message = Text(
-                "no_url",
-                "files.download: the file is available, but its details name no URL for it",
-            )
-            raise ProtocolError(message, service="banqup", hint=CONTRACT_HINT)
-        if url is None:
-            status = sanitise(details.status)[:60]
-            message = Text(
-                "file_not_ready", "files.download: the file is not available (status {0!r})", status
-            )
-            raise FileNotReadyError(message, service="banqup")
         await self._storage.download(url, target, limit)
         return details

@@ -32,7 +32,7 @@ from banqup_client._storage import (
 
 
 class AsyncStorage:
-    """Downloads from signed URLs and uploads to them."""
+    """Download file content from signed URLs, and upload it to them."""
 
     def __init__(
         self,
@@ -60,7 +60,7 @@ class AsyncStorage:
         for transport in (self._transports.opened() or {}).values():
             await transport.aclose()
 
-    async def download(self, url: Secret, target: Target, limit: Deadline) -> None:
+    async def download(self, url: Secret | None, target: Target, limit: Deadline) -> None:
         """Write the content behind a signed URL to a file.
 
         A URL that begins with one ``/`` is a path of the API; its request has the token.
@@ -105,7 +105,7 @@ class AsyncStorage:
             await response.aclose()
 
     async def upload(
-        self, url: Secret, source: FileSource, *, content_type: str, limit: Deadline
+        self, url: Secret | None, source: FileSource, *, content_type: str, limit: Deadline
     ) -> None:
         """Send a file's content to a signed URL, with exactly this media type.
 
@@ -163,7 +163,7 @@ class AsyncStorage:
         return response
 
     async def _send(self, request: httpx.Request) -> httpx.Response:
-        # A SignedUrl shows its origin only.
+        # str() of a SignedUrl is the origin and "/***", so each origin has one transport.
         transport = self._given or self._transport_for(str(request.url))
         return await transport.handle_async_request(request)
 
@@ -183,7 +183,7 @@ class AsyncStorage:
 
 async def _copy(response: httpx.Response, target: Target, limit: Deadline) -> None:
     received = 0
-    # Not aiter_raw(): it refuses bodies in memory, which test transports return.
+    # Do not use aiter_raw(): it refuses bodies in memory, which test transports return.
     stream = cast("httpx.AsyncByteStream", response.stream)
     async for chunk in stream:
         if limit.remaining() <= 0:

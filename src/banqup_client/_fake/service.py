@@ -23,7 +23,6 @@ _EICAR = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE"
 _FILE_OPTIONAL = {"description", "retentionTime", "fileType", "metadata"}
 _DOCUMENT_OPTIONAL = {"source", "connections", "status", "metadata"}
 
-
 Moment = datetime | float | str
 """A time: an aware datetime, seconds since the epoch, or the exact text for the answer."""
 FileStatus = Literal["AVAILABLE", "AWAITING_UPLOAD", "REJECTED"]
@@ -61,12 +60,12 @@ class StoredFile:
 
 @define(eq=False)
 class StoredDocument:
-    """A document: its JSON, the ids of its files, and the fields that listings use."""
+    """A document: its JSON, its files, and the fields that listings use."""
 
     id: str
     space: str
     folder: str | None
-    files: list[str]
+    files: list[StoredFile]
     body: dict[str, Any]
     created: float
     updated: float
@@ -87,8 +86,6 @@ class FakeBanqup(Fake):
     """A fake of Banqup's API and file storage, whose state a test can change at any time.
 
     Attributes:
-        token_life: Lifetime in seconds of tokens issued from now on.
-        token_uses: Number of requests for which a new token is valid; None for no limit.
         token_style: How a token's answer gives the lifetime: ``"expires_at"``, ``"expires_in"``,
             ``"jwt"`` (only in the JWT), ``"bare"`` (the whole answer is a JWT) or ``"opaque"``
             (not at all).
@@ -114,8 +111,6 @@ class FakeBanqup(Fake):
 
     client_id: str = "demo-app"
     client_secret: str = "demo-secret"  # noqa: S105 - only this fake accepts it
-    token_life: float = 300.0
-    token_uses: int | None = None
     token_style: TokenStyle = "expires_at"  # noqa: S105 - a style, not a token
     whitelisted: bool = True
     order: Order = "shuffled"
@@ -190,7 +185,7 @@ class FakeBanqup(Fake):
         created = now if created_at is None else created_at
         updated = created if updated_at is None else updated_at
         with self._lock:
-            names = [self._add_file(space, file) for file in files]
+            stored = [self._add_file(space, file) for file in files]
             body: dict[str, Any] = {
                 "id": id or str(uuid.uuid4()),
                 "source": "documentcreator",
@@ -205,9 +200,7 @@ class FakeBanqup(Fake):
                 **(extra or {}),
             }
             body = {name: value for name, value in body.items() if value is not ...}
-            return self._keep(
-                space, body, folder, names, _epoch(created, now), _epoch(updated, now)
-            )
+            return self._keep(space, body, folder, stored, created, updated).id
 
     def set_status(self, document: str, status: str, *, touch: bool = True) -> None:
         """Change ``status.document``; if `touch` is true, set ``updatedAt`` to the fake's time."""
@@ -220,7 +213,7 @@ class FakeBanqup(Fake):
     def set_file_status(self, document: str, index: int, status: FileStatus) -> None:
         """Change the status of one of a document's files."""
         with self._lock:
-            file = self._files[self._documents[document].files[index]]
+            file = self._documents[document].files[index]
             file.details["status"], file.ready_at = status, 0.0
 
     def replace_file(
@@ -229,7 +222,7 @@ class FakeBanqup(Fake):
         """Replace one of a document's files; a new file without an id keeps the old id."""
         with self._lock:
             found = self._documents[document]
-            old = found.files[index]
+            old = found.files[index].details["id"]
             found.files[index] = self._add_file(found.space, evolve(file, id=file.id or old))
             if touch:
                 self._touch(found)
@@ -239,8 +232,8 @@ class FakeBanqup(Fake):
         with self._lock:
             found = self._documents.pop(document)
             del self._spaces[found.space].documents[document]
-            for name in found.files:
-                self._files.pop(name, None)
+            for file in found.files:
+                self._files.pop(file.details["id"], None)
 
     def documents(self, space: str) -> list[dict[str, Any]]:
         """Return a space's documents as JSON of the API, in the order in which they were added."""
@@ -304,7 +297,7 @@ class FakeBanqup(Fake):
         jwt = None
         if style in {"jwt", "bare"}:
             jwt = make_jwt(self.client_id, self.clock(), life)
-        token = self._tokens.issue(life, self.token_uses, self.client_id, jwt)
+        token = self._issue(jwt)
         if style == "bare":
             return Reply(200, token.encode(), {"Content-Type": "text/plain"})
         body: dict[str, Any] = {"access_token": token, "token_type": "Bearer"}
@@ -319,7 +312,7 @@ class FakeBanqup(Fake):
     def _space(self, call: Call) -> StoredSpace:
         space = self._spaces.get(call.args[0])
         if space is None or not space.whitelisted or not self.whitelisted:
-            raise RequestRefusedError(self._error(404, "The space was not found."))
+            raise self._refused(404, "The space was not found.")
         return space
 
     def _list_spaces(self, _call: Call) -> Reply:
@@ -337,8 +330,9 @@ class FakeBanqup(Fake):
         if wrong:
             return self._error(400, f"Missing, unknown or wrong: {', '.join(wrong)}.")
         sent.pop("metadata", None)
-        name = self._keep_file(space.id, None, {**sent, "status": "AWAITING_UPLOAD"})
-        return json_reply(self._details(self._files[name], call), 201)
+        new = {"id": str(uuid.uuid4()), "status": "AWAITING_UPLOAD"}
+        file = self._keep_file(space.id, None, {**sent, **new})
+        return json_reply(self._details(file, call), 201)
 
     def _file_details(self, call: Call) -> Reply:
         space = self._space(call)
@@ -367,7 +361,7 @@ class FakeBanqup(Fake):
             "updatedAt": iso(now),
         }
         made = self._keep(space.id, body, sent["folder"], [], now, now)
-        return json_reply(self._row(self._documents[made]), 201)
+        return json_reply(self._row(made), 201)
 
     def _list_documents(self, call: Call) -> Reply:
         space = self._space(call)
@@ -441,8 +435,8 @@ class FakeBanqup(Fake):
 
     # State
 
-    def _add_file(self, space: str, file: FakeFile) -> str:
-        """Store a file with its content, and return its id."""
+    def _add_file(self, space: str, file: FakeFile) -> StoredFile:
+        """Store a file with its content."""
         details: dict[str, Any] = {
             "id": file.id or str(uuid.uuid4()),
             "filename": file.name,
@@ -452,10 +446,11 @@ class FakeBanqup(Fake):
         }
         return self._keep_file(space, file.content, details)
 
-    def _keep_file(self, space: str, content: bytes | None, details: Mapping[str, Any]) -> str:
-        """Store a file, with further details as JSON of the API, and return its id."""
+    def _keep_file(
+        self, space: str, content: bytes | None, details: Mapping[str, Any]
+    ) -> StoredFile:
+        """Store a file, with further details as JSON of the API."""
         made: dict[str, Any] = {
-            "id": str(uuid.uuid4()),
             "description": None,
             "creatorSubject": self.client_id,
             "creatorType": "application",
@@ -463,32 +458,30 @@ class FakeBanqup(Fake):
             "fileType": details["contentType"],
             **details,
         }
-        name = str(made["id"])
-        self._files[name] = StoredFile(space, made, content)
-        return name
+        file = self._files[made["id"]] = StoredFile(space, made, content)
+        return file
 
     def _keep(
         self,
         space: str,
         body: dict[str, Any],
         folder: str | None,
-        files: list[str],
+        files: list[StoredFile],
         created: Moment,
         updated: Moment,
-    ) -> str:
+    ) -> StoredDocument:
         name = str(body.get("id", uuid.uuid4()))
         times = (_epoch(moment, self.clock()) for moment in (created, updated))
         document = StoredDocument(name, space, folder, files, body, *times)
         self._documents[name] = self._spaces[space].documents[name] = document
-        return name
+        return document
 
     def _touch(self, document: StoredDocument) -> None:
         document.updated = self.clock()
         document.body["updatedAt"] = iso(document.updated)
 
     def _row(self, document: StoredDocument) -> dict[str, Any]:
-        files = [self._files[name].row() for name in document.files if name in self._files]
-        return {"files": files, **document.body}
+        return {"files": [file.row() for file in document.files], **document.body}
 
     def _details(self, file: StoredFile, call: Call) -> dict[str, Any]:
         details = dict(file.details)
@@ -523,9 +516,7 @@ class FakeBanqup(Fake):
     def _number(self, query: Mapping[str, str], name: str, default: int, least: int) -> int:
         text = query.get(name, str(default))
         if not text.isascii() or not text.isdigit() or int(text) < least:
-            raise RequestRefusedError(
-                self._error(400, f"{name} must be a number of at least {least}.")
-            )
+            raise self._refused(400, f"{name} must be a number of at least {least}.")
         return int(text)
 
 

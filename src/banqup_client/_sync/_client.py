@@ -36,8 +36,8 @@ class BanqupClient(ApiClient):
         timeout: Seconds for each connect, read and write.
         deadline: Seconds for a whole call, with retries, pauses and the request for a token.
         user_agent: Name of your application, put in front of the User-Agent header.
-        retry: Policy for repeating failed calls; ``RetryPolicy()`` by default. A call that may have
-            taken effect is repeated only if it changes nothing.
+        retry: Policy for repeating failed calls; ``RetryPolicy()`` by default. After a
+            failure whose outcome is unknown, only calls that change nothing are repeated.
         transport: An httpx transport for API calls, instead of the network.
         http_client: An httpx client for API calls; you have to close it.
         ssl_context: Your own TLS settings; they then decide how certificates are verified.
@@ -124,7 +124,7 @@ class BanqupClient(ApiClient):
         return Messages(self._calls, self._facts)
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, except those of an ``http_client=``: its owner closes them."""
         try:
             super().close()
         finally:

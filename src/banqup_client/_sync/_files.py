@@ -14,15 +14,12 @@ from attrs import evolve
 
 from _client_kit import _runtime_sync as runtime
 from _client_kit._address import check_header_text
-from _client_kit._atomic import atomic_file
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
-from _client_kit._errors import ProtocolError
-from _client_kit._files import FileContent, FileSource
+from _client_kit._files import FileContent, FileSource, atomic_file
 from _client_kit._redaction import sanitise
 from _client_kit._response import unexpected
 from _client_kit._secret import Secret
-from _client_kit._status import CONTRACT_HINT
 from _client_kit._sync._calls import Calls
 from _client_kit._sync._client import CallGroup
 from _client_kit._text import Text
@@ -137,7 +134,8 @@ class Files(CallGroup):
     ) -> FileDetails:
         """Create a file and send its content to the signed URL.
 
-        The call is published; the HTTP method PUT is assumed.
+        The call that creates the file is published. It is assumed that the content is sent with the
+        HTTP method PUT.
 
         Args:
             space_id: Id of the space.
@@ -181,26 +179,13 @@ class Files(CallGroup):
             )
             self._calls.run(operation, asked, limit)
             return details
+        send = partial(self._storage.upload, source=source, content_type=content_type, limit=limit)
         try:
-            self._send(details, source, content_type, limit)
+            send(details._upload_url)
         except UrlExpiredError:
             fresh = self.details(space_id, details.id, timeout=timeout, deadline=limit.remaining())
-            self._send(fresh, source, content_type, limit)
+            send(fresh._upload_url)
         return details
-
-    def _send(
-        self,
-        details: FileDetails,
-        source: FileSource,
-        content_type: str,
-        limit: Deadline,
-    ) -> None:
-        if details._upload_url is None:
-            message = "files.upload: the file's details name no URL to send its bytes to"
-            raise ProtocolError(
-                message, service="banqup", hint=CONTRACT_HINT, operation="files.details"
-            )
-        self._storage.upload(details._upload_url, source, content_type=content_type, limit=limit)
 
     @overload
     def download(
@@ -302,9 +287,15 @@ class Files(CallGroup):
         if details.file_size is not None:
             target = evolve(target, size=details.file_size)
         url = details._download_url
-        if details.status == "AWAITING_UPLOAD":
-            url = None
-        elif own:
+        if details.status == "AWAITING_UPLOAD" or (
+            url is None and not own and details.status != "AVAILABLE"
+        ):
+            status = sanitise(details.status)[:60]
+            message = Text(
+                "file_not_ready", "files.download: the file is not available (status {0!r})", status
+            )
+            raise FileNotReadyError(message, service="banqup")
+        if own:
             asked = AskedBytes(space_id=space_id, file_id=file_id)
             content, answer = self._calls.run(operation, asked, limit)
             if isinstance(content, bytes):
@@ -315,17 +306,5 @@ class Files(CallGroup):
                 expected = Text("bytes_or_address", "the file's bytes, or their address as a text")
                 raise unexpected(operation, answer, expected)
             url = Secret(content)
-        elif url is None and details.status == "AVAILABLE":
-            message = Text(
-                "no_url",
-                "files.download: the file is available, but its details name no URL for it",
-            )
-            raise ProtocolError(message, service="banqup", hint=CONTRACT_HINT)
-        if url is None:
-            status = sanitise(details.status)[:60]
-            message = Text(
-                "file_not_ready", "files.download: the file is not available (status {0!r})", status
-            )
-            raise FileNotReadyError(message, service="banqup")
         self._storage.download(url, target, limit)
         return details

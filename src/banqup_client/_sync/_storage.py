@@ -33,7 +33,7 @@ from banqup_client._storage import (
 
 
 class Storage:
-    """Downloads from signed URLs and uploads to them."""
+    """Download file content from signed URLs, and upload it to them."""
 
     def __init__(
         self,
@@ -61,7 +61,7 @@ class Storage:
         for transport in (self._transports.opened() or {}).values():
             transport.close()
 
-    def download(self, url: Secret, target: Target, limit: Deadline) -> None:
+    def download(self, url: Secret | None, target: Target, limit: Deadline) -> None:
         """Write the content behind a signed URL to a file.
 
         A URL that begins with one ``/`` is a path of the API; its request has the token.
@@ -106,7 +106,7 @@ class Storage:
             response.close()
 
     def upload(
-        self, url: Secret, source: FileSource, *, content_type: str, limit: Deadline
+        self, url: Secret | None, source: FileSource, *, content_type: str, limit: Deadline
     ) -> None:
         """Send a file's content to a signed URL, with exactly this media type.
 
@@ -164,7 +164,7 @@ class Storage:
         return response
 
     def _send(self, request: httpx.Request) -> httpx.Response:
-        # A SignedUrl shows its origin only.
+        # str() of a SignedUrl is the origin and "/***", so each origin has one transport.
         transport = self._given or self._transport_for(str(request.url))
         return transport.handle_request(request)
 
@@ -184,7 +184,7 @@ class Storage:
 
 def _copy(response: httpx.Response, target: Target, limit: Deadline) -> None:
     received = 0
-    # Not iter_raw(): it refuses bodies in memory, which test transports return.
+    # Do not use iter_raw(): it refuses bodies in memory, which test transports return.
     stream = cast("httpx.SyncByteStream", response.stream)
     for chunk in stream:
         if limit.remaining() <= 0:

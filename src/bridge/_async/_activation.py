@@ -130,7 +130,7 @@ class AsyncBaseline:
         return next((one for one in documents if one.files), documents[0] if documents else None)
 
     def _newest(self) -> datetime | None:
-        """Return the newest time of creation, for the case that no answer had a ``Date`` header."""
+        """Return the latest creation time of the documents, for use if no answer had a ``Date``."""
         times = [document.created_at for document in self._seen.values()]
         return max((time for time in times if time is not None), default=None)
 
@@ -182,7 +182,8 @@ class AsyncBaseline:
             ) from verdict.error
         unknown = stored is None or stored.cause is WaitReason.GONE
         if stored is None or unknown or not self.session.head.activations:
-            # Rows that an activation stored before it failed do not count.
+            # Make a new record. Ignore the row of a document that was gone. Before the first
+            # activation, ignore every row: an activation that failed has stored it.
             label = label_of(document)
             if document_id in self._late and verdict is None:
                 late = deliveries.first_seen(document_id, document.folder, label)

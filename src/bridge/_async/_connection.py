@@ -53,7 +53,8 @@ from zenvoices_client import AsyncZenvoicesClient, InboxUpload
 if TYPE_CHECKING:
     from bridge._reports.verification import Verification
 
-# A process that only exports needs none of the modules that methods import, and is to start fast.
+# Some methods import modules that an export does not need, so that a process which only exports
+# starts faster.
 
 
 class AsyncConnection:
@@ -332,7 +333,8 @@ class AsyncConnection:
     async def _not_active(self, session: AsyncCheckpointSession) -> ConfigurationError:
         """Return the error that says why the connection is not active.
 
-        Either its space is active with another company in this store, or activate() is missing.
+        Another company may use the space in this store. Otherwise activate() was not called, or
+        deactivate() was called after it.
         """
         name = name_of_store(self._store)
         hint = joined(" ", ACTIVATE, IN_MEMORY if is_in_memory(self._store) else OTHER_STORE)
@@ -460,13 +462,13 @@ class AsyncConnection:
         Args:
             document_id: The document's id in Banqup.
             delivered: True if the document is in the company's inbox. With False, an uncertain
-                document is sent again, and a failed or refused document is skipped.
+                document is sent again, and any other document is skipped.
 
         Returns:
             The document's line, with its new state.
 
         Raises:
-            ConfigurationError: The document is not uncertain, failed or refused.
+            ConfigurationError: The document is not one that ``status().attention`` lists.
             NotActivatedError: The connection was never active; call activate().
             BusyError: A run of this connection is in progress.
         """

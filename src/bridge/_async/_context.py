@@ -34,7 +34,7 @@ class AsyncContext:
         on_uncertain: Whether to hold or to resend a document about which look-ups cannot decide.
         dry_run: Whether to report only what would be done.
         limit: The most documents to send; None for all.
-        deadline: When no further document is begun.
+        deadline: The time from which no further document is begun; uploads are still completed.
         look_first: Whether to look each document up before it is sent.
     """
 

@@ -51,7 +51,7 @@ class AsyncChecks:
         return {**await self._banqup_checks(), **await self._zenvoices_checks(known)}
 
     def _unseen(self, spaces: Sequence[Space]) -> NotFoundError:
-        """Return the error for a space that is not in `spaces`, those that the app may see."""
+        """Return the error for a space that the app may not see; `spaces` are those it may see."""
         some = ", ".join(
             f"{one.id} ({plain(one.name, 60)})" if one.name else one.id
             for one in spaces[:MOST_SPACES]
@@ -138,10 +138,10 @@ class AsyncChecks:
         return company
 
     async def _check_linked_anew(self, number: int) -> None:
-        """Raise if the old company number is still listed, or if the list ended early.
+        """Raise if the list of companies still has the old number, or ended too early.
 
-        If the number is still listed, the code now belongs to another company, and invoices would
-        go to that company.
+        If the old number is still listed, the code now belongs to another company. Without this
+        check, invoices would go to that company.
         """
         listing = self._zenvoices.companies.list()
         async for company in listing:
@@ -188,12 +188,3 @@ def _first_failure(
     if answered and not elsewhere and error.kind != "credentials":
         return {login: detail, call: error}
     return {login: error}
-
-
-async def list_both(
-    banqup: AsyncBanqupClient, zenvoices: AsyncZenvoicesClient
-) -> tuple[list[Space], list[Company]]:
-    """Return the spaces that the app may see, and the companies that the user may see."""
-    spaces = await banqup.spaces.list()
-    companies = [company async for company in zenvoices.companies.list()]
-    return list(spaces), companies

@@ -49,7 +49,7 @@ class AsyncRunRecorder:
 
     def _tell(self, event: events.Event) -> None:
         for reason, error in events.emit(self._context.listeners, event):
-            self.builder.listener_failures += 1
+            self.builder.counts["listener_failures"] += 1
             if self._log_own_code(reason, error):
                 self.builder.note(reason)
 
@@ -90,7 +90,7 @@ class AsyncRunRecorder:
 
     def report_own_code(self, reason: str, error: Exception | None) -> None:
         """Count a failure of the user's code; log its traceback once per run and line of code."""
-        self.builder.raised += 1
+        self.builder.counts["raised"] += 1
         self._log_own_code(reason, error)
 
     def report_function(self, error: Exception | None) -> None:
@@ -125,10 +125,10 @@ class AsyncRunRecorder:
 
     async def end(self) -> ExportReport:
         """Save the run's summary, notify listeners, and return the report."""
-        if self._session.head.last_run is None and not self.builder.exported:
-            # A script with a store in memory that calls activate() in each process never sends
-            # anything, and gets no error. So repeat the store's notes: they say that it is in
-            # memory.
+        if self._session.head.last_run is None and not self.builder.counts["exported"]:
+            # A script may call activate() in each process, with a store in memory. It never sends
+            # anything, and gets no error. The notes say that the store is in memory, so the report
+            # repeats them.
             for note in self._session.notes:
                 self.builder.note(note)
         report = self.report()
@@ -136,7 +136,7 @@ class AsyncRunRecorder:
             self._session.update(last_run=self._summary(report))
         await self.flush()
         self._tell(events.RunEnded(report))
-        if self.builder.listener_failures > report.listener_failures:
+        if self.builder.counts["listener_failures"] > report.listener_failures:
             # A listener failed at RunEnded; the report and status() must say so, too.
             report = self.report(ended_at=report.ended_at)
             if not self._context.dry_run:
@@ -149,7 +149,7 @@ class AsyncRunRecorder:
         """End a run that failed, and attach the report to the failure."""
         self.builder.stopped, self.builder.ok = failure.message, False
         self._retryable = failure.retryable
-        if not self.builder.raised:  # otherwise the failure was counted with its document
+        if not self.builder.counts["raised"]:  # otherwise this failure may be counted already
             self.report_function(failure)
         with suppress(StoreError):
             failure.report = await self.end()

@@ -114,9 +114,9 @@ class AsyncSending:
     async def send(self, candidates: Iterable[Candidate]) -> None:
         """Send candidates: those that failed least often first, and of these the oldest first.
 
-        The first document that is delivered is looked up. If Zenvoices shows another number than
-        that of its upload, another machine sent it before. This is most likely for the oldest
-        document, so the oldest goes first.
+        The first delivered document is looked up. If Zenvoices then shows another number than the
+        upload got, the document was sent before, perhaps by another machine. This is most likely
+        for the oldest document, so the oldest goes first.
 
         Raises:
             ServiceError: A failure that concerns more than one document.
@@ -170,8 +170,8 @@ class AsyncSending:
                 waiting = len(ready) + len(chosen) - self._delivered
                 await self._fetch(queue, workers, waiting)
             elif not chosen:
-                # One worker makes one request at a time: start a download if no upload is to be
-                # made.
+                # With ``in_flight=1``, only one request is made at a time. So start a download only
+                # if there is no upload to make.
                 await self._fetch(queue, workers, len(ready))
             for item in await self._intended(chosen, queue):
                 uploading += 1
@@ -205,7 +205,7 @@ class AsyncSending:
         """
         if self._context.look_first or self._sent_before:
             return True
-        if candidate.delivery.requested:  # a look-up without an answer must not hold it back
+        if candidate.delivery.requested:  # an unclear look-up must not make it uncertain
             return False
         restored, created = self._session.head.restored_at, candidate.document.created_at
         if restored is None or created is None or self.shown_at is None:
@@ -216,7 +216,7 @@ class AsyncSending:
         return created - restored <= CLOCKS_DIFFER or created - self.shown_at > CLOCKS_DIFFER
 
     async def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
-        """Commit the intents; return the documents to upload, or no document if that failed."""
+        """Commit that these documents are about to be sent; return them, or [] if that failed."""
         sending: list[Prepared] = []
         for item in prepared:
             document, delivery = item.candidate.document, item.candidate.delivery
@@ -356,12 +356,12 @@ class AsyncSending:
 
     def _arrived(self, delivery: Delivery, *, uploaded: bool) -> None:
         if not uploaded:
-            self._report.recovered += 1
+            self._report.counts["recovered"] += 1
             return
         self._refused.clear()
         self._doubts_in_a_row = 0
         self._probing = False
-        self._report.exported += 1
+        self._report.counts["exported"] += 1
         if delivery.reason:
             note = Text("of_document", "document {0}: {1}", delivery.document_id, delivery.reason)
             self._report.note(note)
@@ -374,8 +374,8 @@ class AsyncSending:
         if self._read_back or self._sent_before:
             return
         self._read_back = True
-        # If the answer had a remark, the look-up must not compare inbox numbers: the document may
-        # be in another company.
+        # A reason means an unusual answer to the upload: the document may be in another company. So
+        # the look-up must not compare the number that it finds with that of the upload.
         self._first = (name, company, None if delivery.reason else delivery.inbox_id)
 
     def _checked(self, control: LookupProbe) -> None:
@@ -387,7 +387,7 @@ class AsyncSending:
             self._session.update(lookups_lag=self._lags)
         if control.other is not None:
             self._sent_before = True
-            self._report.twice += 1
+            self._report.counts["twice"] += 1
             note = Text(
                 "sent_before",
                 "Zenvoices shows a document of this run as number {0} too, so it was sent "
@@ -417,7 +417,7 @@ class AsyncSending:
         """Hold a refusal until the end of the run, which decides whether to charge the document."""
         before = outcome.candidate.delivery
         if before.state == "sending" and outcome.operation not in faults.USERS_CODE:
-            self._report.refused += 1
+            self._report.counts["refused"] += 1
         refusal = faults.HeldRefusal(outcome.operation, delivery, error)
         if self.refusals.holds(refusal, suspect=before.suspect):
             self.fault = self.fault or self.refusals.error(refusal)
@@ -425,11 +425,11 @@ class AsyncSending:
     def _refuse(self, delivery: Delivery, error: Exception | None, *, uploaded: bool) -> None:
         """Count a refusal; before the first delivery, five in a row end the run.
 
-        For the five, only refusals count that have the service's own error body and are not final.
-        The attempts of these five documents are then refunded.
+        For these five, a refusal counts only if it has the service's own error body and is not
+        final. The five documents then get their charged attempts back.
         """
         self._doubts_in_a_row = 0
-        self._report.refused += uploaded and isinstance(error, ServiceError)
+        self._report.counts["refused"] += uploaded and isinstance(error, ServiceError)
         if self._delivered or not isinstance(error, ServiceError) or not error.own:
             return
         if faults.is_final(error):

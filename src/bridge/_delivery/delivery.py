@@ -76,7 +76,7 @@ _BEFORE = Text("before_activation", "was there before activation")
 class WaitReason(Enum):
     """The reason why a delivery waits, which decides when the document is read again or sent.
 
-    `NONE` is also the value of a delivery that does not wait, unless the value is `GONE`.
+    A delivery that does not wait has `NONE`, or `GONE` if Banqup no longer has the document.
     """
 
     NONE = ""
@@ -143,7 +143,7 @@ class Delivery:
             no other document was there to test look-ups with.
         inbox_id: The number of the inbox document in Zenvoices.
         label: Supplier or customer, number or file name, and date, so that people recognise the
-            document. The store drops the label when the document is delivered or skipped.
+            document. It is not stored for a document that is delivered or skipped.
         files: A digest of the ids and sizes of its files, from the last list before the document
             was sent. None if no list showed it before.
         unknown: The status or folder that the rule does not know, if the document waits for that.
@@ -443,7 +443,7 @@ def _requested(delivery: Delivery, now: float) -> Delivery:
 
 
 def _listed(delivery: Delivery, event: transitions.Listed, now: float) -> Delivery:
-    if delivery.external_id is None:  # a label from an upload holds the number of the invoice
+    if delivery.external_id is None:  # after an upload, keep the label: it has the invoice number
         delivery = evolve(delivery, label=event.label or delivery.label)
     if event.files is not None:
         delivery = evolve(delivery, files=event.files)
@@ -483,8 +483,8 @@ def _cause_of(verdict: Wait) -> WaitReason:
 def _first_shown(delivery: Delivery, event: transitions.Listed, due: float) -> Delivery:
     """Handle the first status of a document whose status was missing at activation.
 
-    Its appearance does not prove that the status has changed since, so an exportable document is
-    skipped.
+    A first status does not prove that the status has changed since activation, so an exportable
+    document is skipped.
     """
     if event.verdict is None:
         return _ended(delivery, "skipped", _BEFORE)

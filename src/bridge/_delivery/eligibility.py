@@ -105,20 +105,13 @@ def default_exportable(document: Document) -> bool | Wait | Skip:
         return Wait(Text("not_sent", "not sent yet (status {0})", status))
     if status is None:
         return Wait(Text("no_status", "Banqup shows no status"), client_action=False)
-    reason = Text(
+    return Wait(unknown_status(status), client_action=False, unknown=status)
+
+
+def unknown_status(word: str) -> Text:
+    """Return the reason for a status or folder that the rule does not know."""
+    return Text(
         "unknown_status",
         "unknown status {0!r}; allow it with exportable= if it means approved or sent",
-        status,
-    )
-    return Wait(reason, client_action=False, unknown=status)
-
-
-def unknown_word(word: str, count: int) -> Text:
-    """Return the message for documents with a status or folder that the rule does not know."""
-    return Text(
-        "unknown_word",
-        "{1} document has the unknown word {0!r}; allow it with exportable= if it means approved "
-        "or sent|{1} documents have the unknown word {0!r}; allow it with exportable= if it means "
-        "approved or sent",
-        *(word, count),
+        word,
     )

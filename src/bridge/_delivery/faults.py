@@ -56,25 +56,22 @@ class Blame(Enum):
     """Not known yet; the end of the run decides: see :class:`FaultTracker`."""
 
 
-def blame_of(error: Exception) -> Blame:
+def blame_of(error: ServiceError) -> Blame:
     """Return who is to blame for an error.
 
     Do not call this for an upload that may have arrived: see `in_doubt`.
     """
-    if not isinstance(error, ServiceError):
-        return Blame.DOCUMENT
     if isinstance(error, ProtocolError) and error.code == "wrong_size":
         return Blame.DOCUMENT
     if error.operation in _TOKEN or isinstance(error, StoreError):
         return Blame.RUN
     if isinstance(error, UnreachableError):
-        # Files are stored on another host than the API, so other documents may succeed.
+        # Files come from another host than the API, so other calls may succeed.
         return Blame.OPEN if error.operation == DOWNLOAD else Blame.RUN
     if isinstance(error, (RejectedError, NotFoundError, ConfigurationError)):
         # Without a status, this library itself refused the document. A refusal with the service's
         # own error body proves that the call exists and is permitted.
-        by_library = error.status is None
-        certain = by_library or error.own or is_final(error)
+        certain = error.status is None or error.own or is_final(error)
         return Blame.DOCUMENT if certain else Blame.OPEN
     return Blame.OPEN
 
@@ -95,7 +92,7 @@ def reason_of(error: Exception | None) -> str:
     return Text("broke", "an unexpected {0} ended it", type(error).__name__)
 
 
-def is_final(error: Exception) -> bool:
+def is_final(error: ServiceError) -> bool:
     """Return True if no further attempt can succeed: the file is too large or infected."""
     too_large = isinstance(error, RejectedError) and error.code == "too_large"
     return too_large or isinstance(error, FileRefusedError)
@@ -113,9 +110,9 @@ def in_doubt(error: Exception, *, began: bool) -> bool:
     return began
 
 
-def asks_again(error: Exception) -> bool:
+def asks_again(error: ServiceError) -> bool:
     """Return True if a read-only call should test whether the service refuses every call."""
-    if not isinstance(error, ServiceError) or error.operation == DOWNLOAD:
+    if error.operation == DOWNLOAD:
         return False  # no other call can test a signed URL, which is for one file
     refused = error.status in (401, 403, 429)
     return refused or (error.service == "zenvoices" and isinstance(error, NotFoundError))

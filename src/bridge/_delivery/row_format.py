@@ -14,11 +14,10 @@ from typing import Any
 
 from attrs import asdict, field, fields, frozen
 
-from _client_kit._errors import StoreError
 from _client_kit._json import is_object
 from _client_kit._text import Text
 from bridge._delivery.delivery import STATES, Delivery, WaitReason
-from bridge._errors import newer_version, store_error
+from bridge._errors import THE_CHECKPOINT, damaged, newer_version, store_error
 from bridge._stores.protocol import Row
 
 VERSION = 1
@@ -47,8 +46,8 @@ class Head:
         restored_at: The server's time of the last run with ``look_first=True``. Documents older
             than that are looked up before they are sent, in later runs too. :data:`NOT_KNOWN`
             until Banqup has told the time.
-        lookups_lag: Whether the latest run that tested it did not find its first delivery when it
-            was looked up at once.
+        lookups_lag: Whether a look-up right after a delivery did not find it, in the latest run
+            that made such a look-up.
         deliveries: How many uploads of this connection were accepted, or found by a look-up right
             after them. Those that a later look-up found do not count. Never decreases.
         wire: A digest of the contract with which Banqup's client last listed the whole space.
@@ -111,7 +110,8 @@ def _text(members: Mapping[str, Any]) -> str:
         name: value.to_json() if isinstance(value, Text) else value
         for name, value in members.items()
     }
-    # json.dumps writes ASCII: a store may refuse a NUL or a lone surrogate in a service's text.
+    # json.dumps escapes NUL and lone surrogates, which may be in a service's text: a store may
+    # refuse them.
     return json.dumps(
         {"v": VERSION, **plain}, separators=(",", ":"), allow_nan=False, default=_plain
     )
@@ -121,18 +121,9 @@ def _plain(value: WaitReason | datetime) -> str:
     return value.value if isinstance(value, WaitReason) else value.isoformat()
 
 
-def _damaged(what: str) -> StoreError:
-    return store_error(
-        "damaged",
-        "the checkpoint is damaged: {0} cannot be read",
-        what,
-        hint="Restore it from a backup, then run export_new(look_first=True).",
-    )
-
-
 def _finite(digits: str) -> float:
     number = float(digits)
-    if not math.isfinite(number):  # NaN, or 1e999: json.dumps refuses to write it
+    if not math.isfinite(number):  # json.dumps would refuse to write NaN, or 1e999
         raise ValueError
     return number
 
@@ -141,10 +132,10 @@ def _versioned(text: str, what: str) -> dict[str, Any]:
     try:
         value: object = json.loads(text, parse_float=_finite, parse_constant=_finite)
     except (ValueError, RecursionError):
-        raise _damaged(what) from None
+        raise damaged(THE_CHECKPOINT, what) from None
     version = value.pop("v", None) if is_object(value) else None
     if not is_object(value) or type(version) is not int or version < 1:
-        raise _damaged(what)
+        raise damaged(THE_CHECKPOINT, what)
     if version > VERSION:
         raise newer_version(what, version)
     return value
@@ -174,7 +165,8 @@ def _string(value: Any) -> str:
 
 
 def _number(value: Any) -> Any:
-    # JSON's integers have no limit, but a float has. NaN is not less than any number.
+    # JSON's integers have no limit, but a float has one. NaN is refused too: every comparison
+    # with it is False.
     if type(value) in (int, float) and abs(value) <= sys.float_info.max:
         return value
     raise TypeError
@@ -238,13 +230,13 @@ def delivery_of(row: Row) -> Delivery:
     what = Text("row_of", "the row of document {0!r}", row.id[:80])
     value = _versioned(row.value, what)
     if row.state not in STATES:
-        raise _damaged(what)
+        raise damaged(THE_CHECKPOINT, what)
     try:
         members = {name: _read(_DELIVERY_TYPES[name], item) for name, item in value.items()}
         due = _read("float | None", row.due)
         return Delivery(document_id=row.id, state=row.state, due=due, **members)
     except (TypeError, ValueError, KeyError):
-        raise _damaged(what) from None
+        raise damaged(THE_CHECKPOINT, what) from None
 
 
 def head_of(text: str, binding: Mapping[str, Any]) -> Head:
@@ -257,7 +249,7 @@ def head_of(text: str, binding: Mapping[str, Any]) -> Head:
     try:
         head = Head(**{name: _read(_HEAD_TYPES[name], item) for name, item in value.items()})
     except (TypeError, ValueError, KeyError):
-        raise _damaged(_HEAD) from None
+        raise damaged(THE_CHECKPOINT, _HEAD) from None
     if head.binding != binding:
         raise store_error(
             "wrong_checkpoint",

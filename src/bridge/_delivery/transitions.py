@@ -17,12 +17,12 @@ class Event:
 
 @frozen
 class Listed(Event):
-    """Banqup showed the document, in a list or by itself.
+    """Banqup showed the document, in a list or in answer to a call for this document alone.
 
     Attributes:
         status: The document's status in Banqup.
         verdict: The result of the rule ``exportable=``; None means export.
-        reread: Whether the document was read by itself because it was due.
+        reread: Whether the document was read with its own call, because it was due.
         label: A name by which people recognise the document.
         files: A digest of its files if a list showed it, else None.
     """

@@ -52,8 +52,8 @@ def only(
 
     Args:
         mapper: Maps the documents that are not skipped.
-        folders: ``PURCHASES``, ``SALES``.
-        categories: ``INVOICE``, ``CREDIT_NOTE``, ``PURCHASE_ORDER``.
+        folders: The folders to export: ``PURCHASES``, ``SALES``.
+        categories: The categories to export: ``INVOICE``, ``CREDIT_NOTE``, ``PURCHASE_ORDER``.
         parties: Names, VAT numbers or enterprise numbers of suppliers or customers. Letter case,
             spaces and dots make no difference. One party of a document must be in the list.
 
@@ -183,7 +183,7 @@ def _then(
     mapper: _Mapper[_Said],
     change: Callable[[Document, Sequence[SourceFile], InboxUpload], InboxUpload],
 ) -> _Mapper[_Said]:
-    """Return a mapper that applies `change` to the uploads of another; skips stay as they are."""
+    """Return a mapper that applies `change` to each upload of `mapper`; skips stay unchanged."""
 
     def mapped(document: Document, files: Sequence[SourceFile]) -> Any:
         said: object = mapper(document, files)

@@ -24,7 +24,8 @@ _UBL_NAMESPACES = (
     b"urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2",
 )
 _NAMESPACE_WITHIN = 64 * 1024
-# White space, and byte order marks in any encoding, also marks that were encoded twice.
+# Bytes to skip before the content: white space, and all bytes above 0x7F. Byte order marks consist
+# of such bytes, even if a mark was encoded twice.
 _BEFORE_CONTENT = b" \t\r\n" + bytes(range(0x80, 0x100))
 
 
@@ -180,7 +181,7 @@ _BRACKETS = str.maketrans("[]", "()")
 
 
 def default_mapper(document: Document, files: Sequence[SourceFile]) -> InboxUpload | Skip:
-    """Return an upload of one unchanged file: the UBL with its embedded PDF, else the PDF.
+    """Return an upload of one unchanged file: the UBL with its PDF, else the PDF, else another.
 
     Zenvoices recommends one UBL with its PDF inside, and can make two documents of two files
     (published). The subject is the kind of document, in the language of :func:`set_language`, and

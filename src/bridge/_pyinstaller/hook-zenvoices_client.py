@@ -1,4 +1,4 @@
-"""The data file that a PyInstaller program needs for ``zenvoices_client``, and its folder in it."""
+"""The data file of ``zenvoices_client`` for a PyInstaller program, and its folder inside it."""
 
 from pathlib import Path
 

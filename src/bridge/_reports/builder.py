@@ -4,16 +4,14 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Mapping
-from datetime import datetime
 from typing import Any
 
 from attrs import define, field
 
 from _client_kit._text import Text
 from bridge._delivery.delivery import Delivery
-from bridge._delivery.eligibility import unknown_word
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
-from bridge._reports.report import ExportReport
+from bridge._reports.report import ExportReport, unknown_note
 
 
 @define
@@ -21,17 +19,13 @@ class ReportBuilder:
     """The counts and lines of one run."""
 
     seen: dict[str, str] = field(factory=dict)
-    """The state of each document that this run listed, or read by itself, by canonical id."""
+    """The state of each document that this run listed, or read because it was due. The keys are
+    canonical ids."""
     rows: dict[str, DeliveryRow] = field(factory=dict)
     unknown: Counter[str] = field(factory=Counter)
     notes: dict[str, None] = field(factory=dict)
-    exported: int = 0
-    refused: int = 0
-    raised: int = 0
-    listener_failures: int = 0
-    recovered: int = 0
-    changed: int = 0
-    twice: int = 0
+    counts: Counter[str] = field(factory=Counter)
+    """The numbers of the report that have this name, such as ``exported``."""
     passed_over: int = 0
     stopped: str | None = None
     ok: bool = True
@@ -48,19 +42,10 @@ class ReportBuilder:
         """Add a note to the report, unless the same note was added before."""
         self.notes[text] = None
 
-    def report(
-        self,
-        *,
-        space_id: str,
-        company_code: str,
-        started_at: datetime,
-        ended_at: datetime,
-        unsettled: int = 0,
-        dry_run: bool = False,
-    ) -> ExportReport:
-        """Return the report of the run."""
+    def report(self, **run: Any) -> ExportReport:
+        """Return the report; `run` has the attributes that the run knows, such as its start."""
         notes = [*self.notes]
-        notes += [unknown_word(word, count) for word, count in self.unknown.items()]
+        notes += [unknown_note(word, count) for word, count in self.unknown.items()]
         if self.passed_over:
             passed_over = Text(
                 "rows_passed_over",
@@ -70,22 +55,11 @@ class ReportBuilder:
                 self.passed_over,
             )
             notes.append(passed_over)
+        run.update(self.counts)
         return ExportReport(
-            space_id=space_id,
-            company_code=company_code,
-            started_at=started_at,
-            ended_at=ended_at,
-            dry_run=dry_run,
+            **run,
             listed=len(self.seen),
             states=dict(Counter(self.seen.values())),
-            exported=self.exported,
-            refused=self.refused,
-            raised=self.raised,
-            listener_failures=self.listener_failures,
-            recovered=self.recovered,
-            changed=self.changed,
-            twice=self.twice,
-            unsettled=unsettled,
             deliveries=tuple(self.rows.values()),
             notes=tuple(notes),
             stopped=self.stopped,

@@ -106,7 +106,7 @@ def document_count(count: int) -> Text:
 
 
 def deliveries_of(rows: Iterable[DeliveryRow]) -> Deliveries:
-    """Return lines as `Deliveries`; attrs takes the type of an argument from this converter."""
+    """Return lines as `Deliveries`; attrs reads the type of an ``__init__`` argument from here."""
     return Deliveries(rows)
 
 

@@ -141,7 +141,7 @@ def emit(listeners: Sequence[Listener], event: Event) -> list[tuple[str, Excepti
 
 
 def _line(event: Event) -> str:
-    """Return one log line; ``%r`` escapes line breaks, which could forge another log line."""
+    """Return one log line; ``!r`` escapes line breaks, which could forge another log line."""
     match event:
         case RunStarted(space_id, company_code):
             return f"export of space {space_id!r} to company {company_code!r} started"

@@ -46,7 +46,7 @@ class Cell:
     Attributes:
         text: The text to show.
         tone: The colour in HTML. The text alone must be enough, for readers who cannot see it.
-        whole: Whether HTML never breaks the value into lines, for example an id.
+        whole: Whether HTML must keep the value on one line; True for an id, for example.
         alone: Whether a terminal shows the value on lines of its own.
     """
 
@@ -162,8 +162,8 @@ def _kept_together(text: str) -> str:
 def _sentence(note: str) -> str:
     """Return a note with a capital letter at its start and a full stop at its end.
 
-    Some notes are messages of errors, which have neither.
-    A name in code at the beginning stays as it is, and so does a command or a path at the end.
+    Some notes are messages of errors, which have neither. A name in code at the beginning, such as
+    ``documents.list``, gets no capital. A note that ends in ``/``, for example, gets no full stop.
     """
     if re.match(r"[^\W\d_]+['\u2019 ,:]", note):
         note = note[0].upper() + note[1:]

@@ -10,11 +10,12 @@ from attrs import evolve, field, frozen
 
 from _client_kit._text import Text, joined
 from _client_kit._times import local_time
-from bridge._delivery.eligibility import unknown_word
+from bridge._delivery.eligibility import unknown_status
 from bridge._reports.delivery_rows import (
     Deliveries,
     DeliveryRow,
     deliveries_of,
+    document_count,
     needs_person,
     table,
 )
@@ -38,6 +39,11 @@ def _how_to_settle(rows: Iterable[DeliveryRow]) -> tuple[Text, ...]:
     return (_SETTLE,) if any(row.state == "uncertain" for row in rows) else ()
 
 
+def unknown_note(word: str, count: int) -> str:
+    """Return the note about documents with a status or folder that the rule does not know."""
+    return joined(": ", document_count(count), unknown_status(word))
+
+
 def _heading(title: str, count: int) -> str:
     """Return the title, followed by the number of documents that need a person if it is not 0."""
     return joined("; ", title, say("needs", count) if count else "")
@@ -55,8 +61,8 @@ class ExportReport(Result):
         started_at: The start of the run, by the connection's clock.
         ended_at: The end of the run, by the same clock.
         dry_run: Whether the run sent nothing and only reports what it would do.
-        listed: The number of different documents that this run found in Banqup's lists, or read by
-            themselves because they were due.
+        listed: The number of different documents in Banqup's lists of this run, or read one by one
+            because they were due.
         states: The number of these documents in each state; the sum is ``listed``.
         exported: The number of uploads that Zenvoices accepted in this run.
         refused: The number of uploads that Zenvoices refused in this run; their documents are
@@ -64,8 +70,8 @@ class ExportReport(Result):
         raised: How often your mapper, your rule or a function of ``operations=`` raised, or
             returned an unusable value.
         listener_failures: How often your listeners raised; this changes no delivery.
-        recovered: The number of documents that a look-up found in Zenvoices, because the answer to
-            an earlier upload was not recorded.
+        recovered: The number of documents that a look-up found in Zenvoices. The answer to their
+            earlier upload was unclear, or was not recorded.
         changed: The number of delivered documents whose files have changed since; they are not
             sent again.
         twice: How often a look-up of a document of this run showed another number than its upload
@@ -73,7 +79,8 @@ class ExportReport(Result):
             Not every document is looked up; confirm() lists all.
         unsettled: The number of failed or uncertain documents after this run, those of earlier
             runs too; settle() or resend() decides about each.
-        deliveries: A line for each document that was not finished before this run.
+        deliveries: A line for each document that this run listed, read or looked up, if it was not
+            finished before.
         notes: Other remarks for a person.
         stopped: Why the run ended early, or None.
         ok: False if the run failed, or if a list of Banqup did not end. Your own ``limit=`` and
@@ -285,8 +292,8 @@ class Status(Result):
             a later run may succeed by itself.
         counts: The number of deliveries in each state; ``waiting_for_client`` counts those that a
             user has to approve or send in Banqup.
-        attention: Lines of documents that need a person: failed or uncertain (at most 500), or
-            waiting after a refusal or another failure (at most 50).
+        attention: Lines of documents that need a person: failed, uncertain, or waiting after a
+            refusal or another failure.
         waiting: Lines of documents that wait or are being sent, if status() was asked for them.
         unknown_statuses: Statuses and folders that the rule does not know, each with the number of
             documents that have it.
@@ -339,7 +346,7 @@ class Status(Result):
                 ),
             ),
             (
-                *(unknown_word(word, count) for word, count in self.unknown_statuses.items()),
+                *(unknown_note(word, count) for word, count in self.unknown_statuses.items()),
                 *_how_to_settle(self.attention),
                 *self.not_active,
             ),
@@ -422,7 +429,7 @@ class Confirmation(Result):
         wrong = len(self.missing) + len(self.twice)
         heading = say("confirmation", self.confirmed)
         if not (self.confirmed or wrong or self.undecided):
-            heading = say("nothing to confirm")  # "0 documents" would read as: none is there
+            heading = say("nothing to confirm")  # "0 documents" would look like a loss
         return View(
             _heading(heading, wrong),
             "bad" if wrong else "ok",

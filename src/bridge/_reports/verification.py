@@ -65,7 +65,7 @@ class Verification(Printable):
 
     Attributes:
         checks: The checks of prerequisites, then those of calls.
-        error: The first failure as an error, or None.
+        error: The first failure that needs a person, else the first failure; None without one.
         lang: The language of titles, findings and remedies.
     """
 
@@ -140,7 +140,7 @@ def verification_of(found: dict[str, str | ServiceError], lang: Lang) -> Verific
         lang: The language of the texts.
     """
     errors = [result for result in found.values() if isinstance(result, ServiceError)]
-    # An error that needs a person counts before one that a later try may not have.
+    # Put the errors that need a person first: the others may be gone at the next attempt.
     errors.sort(key=lambda error: error.retryable)
     checks = tuple(translated(_check(name, found.get(name)), lang) for name in CHECKS)
     return Verification(checks=checks, error=next(iter(errors), None), lang=lang)

@@ -24,7 +24,7 @@ class ConnectionRecord:
     superseded lease as well as a released one.
 
     Attributes:
-        fence: The fence of the latest lease; one higher after its release.
+        fence: The number of the latest lease (`Lease.fence`); one higher after its release.
         owner: The worker that holds the lease, if any.
         expires: When the lease expires, in epoch seconds by the store's clock.
         ttl: The length of the lease in seconds.
@@ -79,7 +79,7 @@ class ConnectionRecord:
 class LeasedStore(ABC):
     """Base class of stores: implements the methods for lease and head.
 
-    A subclass says with `_use` how a connection's record is read and saved.
+    A subclass implements `_use`, which reads and saves the record of a connection.
     """
 
     @abstractmethod
@@ -115,7 +115,8 @@ class LeasedStore(ABC):
         """See :meth:`CheckpointStore.commit`.
 
         Raises:
-            TypeError: A state or value is not text; the store in memory would accept it.
+            TypeError: A row's state or value is not text. Without this check, the store in memory
+                would accept it.
         """
         if any(type(text) is not str for row in rows for text in (row.state, row.value)):
             raise TypeError("the state and the value of a row are texts")

@@ -20,7 +20,7 @@ from _client_kit._arguments import check_function
 from _client_kit._signals import raised_by_signal_handler
 from _client_kit._text import Text
 from _client_kit._user_code import name_of, place_of
-from bridge._errors import THE_CHECKPOINT, newer_version, store_error
+from bridge._errors import THE_CHECKPOINT, damaged, newer_version, store_error
 from bridge._stores.memory import ConnectionRows, RecordStore
 from bridge._stores.protocol import Lease
 
@@ -40,7 +40,7 @@ _SINGLE = Text("hint_single_worker", "Without compare-and-set, use single_worker
 
 _ATTEMPTS = 100
 """How often a change is tried until save() returns True. Each False means that another worker has
-committed. So this many in a row probably mean that save() never returns True."""
+committed. If save() returns False so often in a row, it probably never returns True."""
 
 _converter = Converter(detailed_validation=False)
 # A time in whole numbers has the same text before and after it is saved.
@@ -249,10 +249,4 @@ def _parse(text: str | None) -> dict[str, ConnectionRows]:
             return known
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         pass
-    raise store_error(
-        "value_damaged",
-        "the application's checkpoint value is damaged: {0}",
-        Text("why_not_json", "it is not the JSON that was saved"),
-        hint="Restore it from a backup and run export_new(look_first=True). Only None means that "
-        "nothing was ever saved.",
-    )
+    raise damaged(THE_CHECKPOINT, Text("why_not_json", "it is not the JSON that was saved"))

@@ -24,7 +24,7 @@ except ImportError as error:  # pragma: no cover - the test environment has the 
 from _client_kit._arguments import argument_error
 from _client_kit._errors import StoreError
 from _client_kit._text import Text
-from bridge._errors import THE_CHECKPOINT, newer_version, setting_error, store_error
+from bridge._errors import THE_CHECKPOINT, damaged, newer_version, setting_error, store_error
 from bridge._stores.connection_record import ConnectionRecord
 from bridge._stores.sql import INSERT_CONNECTION, Execute, SQLStore, Values, columns_of
 
@@ -65,8 +65,8 @@ _delivery = sa.Table(
 
 _CLOCKS = {
     # now() is the time at which the transaction began, so use clock_timestamp(). The second column
-    # switches synchronous_commit on. Without it, a crash of the server could lose a commit after
-    # its upload was made.
+    # switches synchronous_commit on. Without that, a crash of the server could lose a commit, and
+    # documents that were sent would be sent again.
     "postgresql": """SELECT CAST(extract(epoch FROM clock_timestamp()) AS float8),
         CASE WHEN current_setting('synchronous_commit') = 'off'
         THEN set_config('synchronous_commit', 'on', true) END""",
@@ -135,7 +135,7 @@ class SQLAlchemyCheckpoints(SQLStore):
             )
         self._dialect = dialect
         self._engine = engine
-        # Without this, two threads that share one connection would share a transaction.
+        # Without this lock, two threads that share one connection would share a transaction.
         self._turn = threading.Lock() if one_connection else contextlib.nullcontext()
 
     def create_tables(self) -> None:
@@ -147,12 +147,7 @@ class SQLAlchemyCheckpoints(SQLStore):
         return float(execute(_CLOCKS[self._dialect], {}).one()[0])
 
     def _damaged(self, why: str) -> StoreError:
-        return store_error(
-            "tables_damaged",
-            "the checkpoint tables are damaged: {0}",
-            why,
-            hint="Restore them from a backup and run export_new(look_first=True).",
-        )
+        return damaged(THE_CHECKPOINT, why)
 
     @contextlib.contextmanager
     def _transaction(self, key: str, *, write: bool) -> Generator[Execute]:

@@ -14,10 +14,10 @@ from typing import Any, Self
 
 from _client_kit._arguments import argument_error, check_clock, check_seconds
 from _client_kit._errors import StoreError
-from bridge._errors import setting_error, store_error
+from bridge._errors import damaged, setting_error, store_error
 from bridge._stores.protocol import Lease
 from bridge._stores.sql import Execute, SQLStore, Values
-from bridge._stores.sqlite_file import CREATE_TABLES, damaged, error_of, open_file
+from bridge._stores.sqlite_file import CREATE_TABLES, error_of, open_file
 
 _stores: weakref.WeakSet[SQLiteCheckpoints] = weakref.WeakSet()
 _stores_lock = threading.Lock()
@@ -125,7 +125,7 @@ class SQLiteCheckpoints(SQLStore):
         return self._clock()
 
     def _damaged(self, why: str) -> StoreError:
-        return damaged(self.path, why)
+        return damaged(str(self.path), why)
 
     def _is_new(self) -> bool:
         """Return True if there is no file and no log of one, and a write could create the file."""

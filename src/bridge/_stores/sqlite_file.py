@@ -22,7 +22,7 @@ from typing import Any
 
 from _client_kit._errors import StoreError
 from _client_kit._text import Text
-from bridge._errors import newer_version, not_replaced, store_error
+from bridge._errors import damaged, newer_version, not_replaced, store_error
 
 logger = logging.getLogger("bridge")
 
@@ -76,7 +76,7 @@ _SHARED = (
     *("9p", "afs", "ceph", "cifs", "drvfs", "fakeowner", "fuse.", "lustre", "nfs", "prl_fs"),
     *("smb", "vboxsf", "virtiofs"),
 )
-"""How the types of shared file systems begin on Linux; other machines may open files there."""
+"""The beginnings of the names of file systems on Linux whose files other machines may open."""
 
 _DISK_FULL = Text("hint_disk_full", "Its disk is full: free some space.")
 
@@ -163,7 +163,13 @@ def _warn(path: Path, folder: os.stat_result, file: os.stat_result, kind: str) -
 
 def _prepare(file: sqlite3.Connection, path: Path, size: int, *, shared: bool) -> None:
     if _pragma(file, "application_id") != APPLICATION_ID:
-        raise damaged(path, Text("why_other_file", "it is not a checkpoint file"))
+        raise store_error(
+            "not_a_checkpoint",
+            "{0} is not a checkpoint file",
+            str(path),
+            hint="If it is the right file, restore it from a backup and run banqup-zenvoices "
+            "export --look-first. Otherwise name another file.",
+        )
     version = int(_pragma(file, "user_version"))
     if version > VERSION:
         raise newer_version(str(path), version)
@@ -171,9 +177,9 @@ def _prepare(file: sqlite3.Connection, path: Path, size: int, *, shared: bool) -
     for kind, name in sorted(set(file.execute(_SCHEMA)) ^ _OURS, reverse=True):
         # A trigger could delete rows at each commit; a view could show rows that do not exist.
         why = "the {0} {1!r} is missing, or is not ours: then remove it with DROP"
-        raise damaged(path, Text("why_schema", why, kind, name))
+        raise damaged(str(path), Text("why_schema", why, kind, name))
     if size <= _CHECKED_AT_OPEN and _pragma(file, "integrity_check(1)") != "ok":
-        raise damaged(path, Text("why_check", "the check of the whole file failed"))
+        raise damaged(str(path), Text("why_check", "the check of the whole file failed"))
     # A write-ahead log needs shared memory, which few shared folders support.
     journal = _pragma(file, "journal_mode" if shared else "journal_mode = WAL")
     # A rollback journal needs EXTRA to be as durable as a write-ahead log with FULL.
@@ -210,25 +216,13 @@ def _create(path: Path, *, shared: bool) -> None:
             os.close(folder)
 
 
-def damaged(path: Path, why: str) -> StoreError:
-    """Return the error for a file with invalid content."""
-    return store_error(
-        "file_damaged",
-        "{0} is damaged or not ours: {1}",
-        *(str(path), why),
-        hint="If it is the right file, restore {0} from a backup and run banqup-zenvoices "
-        "export --look-first, or export_new(look_first=True). Move it away only if nothing was "
-        "ever exported through it, or if you then activate again.",
-    )
-
-
 def error_of(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StoreError:
     """Return the error for an exception of SQLite."""
     # Errors about text that is not UTF-8 have no code.
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
     # SQLITE_ERROR means a missing table or column, because the statements are correct.
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
-        return damaged(path, Text("said", "{0}", str(error)))
+        return damaged(str(path), Text("said", "{0}", str(error)))
     return store_error(
         "file_failed",
         "{0} could not be used: {1}",
@@ -239,7 +233,7 @@ def error_of(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StoreErro
 
 
 def _others_may_write(seen: os.stat_result) -> bool:
-    """Return True if users other than root and this process's may write to the file or folder."""
+    """Return True if others than root and this process's user may write to the file or folder."""
     if os.name != "posix":  # pragma: no cover - Windows has neither owners nor modes
         return False
     ours = (0, os.geteuid())

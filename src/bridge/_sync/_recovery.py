@@ -17,8 +17,8 @@ from bridge._sync._session import CheckpointSession
 from zenvoices_client import Lookup
 
 MARGIN = 60.0
-"""Seconds added to the deadline of an upload whose end is not known. Until both have passed since
-the intent, a "not found" is ignored: another worker may still be uploading."""
+"""Seconds to wait after the deadline of an upload whose end is not known. Until then a "not found"
+is ignored, because another worker may still be uploading the document."""
 MOST_SHOWN = 1_000
 """The most documents of an inbox among which one is sought that can test look-ups."""
 _CANNOT_TELL = transitions.Undecidable(
@@ -77,11 +77,13 @@ class Recovery:
         if found.outcome == "cannot tell":
             return _CANNOT_TELL
         company_id = delivery.company_id or self._context.checks.company_id
-        if self._session.head.lookups_lag or self._control(company_id) == "fails":
+        lags = self._session.head.lookups_lag
+        control = "fails" if lags else self._control(company_id)
+        if control == "fails":
             return _LOOK_UPS_FAIL
         if found.answered_at is None:
             return None
-        if self._control(company_id) != "works":
+        if control != "works":
             # Look the document up again later. Another document that is delivered by then can serve
             # as the control.
             return transitions.NoControl(found.answered_at)
@@ -92,7 +94,7 @@ class Recovery:
     def _may_be_sending(self, delivery: Delivery) -> bool:
         """Return True if another worker may still be uploading this document."""
         began, now = delivery.intended_at, self._context.clock()
-        # If the intent is in the future, this machine's clock was set back, so return False. Before
+        # If `began` is in the future, this machine's clock was set back, so return False. Before
         # the document is sent again, `delivery.transition` still requires two "not found" answers,
         # at least 10 minutes apart by the server's clock.
         return (
@@ -112,9 +114,9 @@ class Recovery:
         Args:
             delivery: The document's delivery.
             external_id: The external id of the planned upload.
-            thorough: Whether an upload may be missing in the checkpoint. If True, look the document
-                up under old company numbers too, and return `Undecidable` if look-ups cannot be
-                trusted.
+            thorough: Whether an upload may be missing in the checkpoint. If True, return
+                `Undecidable` if look-ups cannot be trusted. Old company numbers are looked up too
+                if this argument or `restored` is True.
         """
         company_id = self._context.checks.company_id
         for name in dict.fromkeys((delivery.external_id or external_id, external_id)):
@@ -178,7 +180,7 @@ class Recovery:
 
         Returns:
             ``"works"``, ``"fails"``, ``"nothing"`` (the inbox is empty) or ``"unknown"`` (no
-            document to test with).
+            document to test with was found).
         """
         # Repeat the probe if the answer is "nothing" or "unknown", and a document was delivered
         # since. That document can serve as the control. The other answers hold for the whole run.

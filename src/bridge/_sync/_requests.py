@@ -11,6 +11,7 @@ from _client_kit._text import Text
 from banqup_client import Document
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
+from bridge._delivery.arguments import NUMBER_HINT
 from bridge._delivery.faults import Blame, blame_of
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._errors import setting_error
@@ -29,8 +30,8 @@ def request_all(
 ) -> tuple[Request, ...]:
     """Mark documents to be sent by the next run.
 
-    A document is refused if its upload may have arrived, or if it is not in the space. The result
-    of an accepted document says why it would not be sent without this request, if that is so.
+    A document is refused if its upload may have arrived, or if Banqup does not show it in the
+    space. If an accepted document would not be sent without this request, its result says why.
 
     Raises:
         ServiceError: Banqup cannot be asked about any document now. Documents that were accepted
@@ -71,7 +72,7 @@ def request_all(
 
 
 def _find(context: Context, document_id: str) -> Document | str:
-    """Read a document without a delivery from Banqup; return it, or why it cannot be sent."""
+    """Read from Banqup a document that has no delivery; return it, or why it cannot be sent."""
     unknown = Text(
         "unknown_document",
         "unknown to this connection, and Banqup has no document of this id in this space. An id is "
@@ -107,8 +108,7 @@ def settle_one(
             "settle_unknown",
             "the document {0!r} is unknown to this connection",
             document_id,
-            hint="Reports and status --waiting show a document's id in Banqup; Zenvoices' number "
-            "is another.",
+            hint=NUMBER_HINT,
         )
     if not stored.needs_person:
         raise setting_error(

@@ -171,7 +171,7 @@ class Run:
     def _found_out(self, delivery: Delivery, event: transitions.Event | None) -> Delivery:
         new = delivery if event is None else self._recorder.transition(delivery, event)
         arrived = isinstance(event, transitions.Arrived)
-        self._report.recovered += arrived
+        self._report.counts["recovered"] += arrived
         self._recorder.record(delivery, new, settled=arrived)
         return new
 
@@ -200,8 +200,8 @@ class Run:
 
         With a wrong contract, activation may list too few documents, and the others get no record.
         They look new when the contract is corrected, and without this check the next run would send
-        them all. Only documents without a time of creation count here: `missed_by_activation`
-        handles the others.
+        them all. Only documents without a time of creation count here. For the documents that have
+        one, `newness.missed_by_activation` compares it with the time of activation.
 
         Raises:
             ConfigurationError: More than `MOST_UNDATED` such documents are listed.
@@ -306,7 +306,7 @@ class Run:
         if delivery.state != "waiting" and delivery.cause is not WaitReason.GONE:
             sent = delivery.state in ("delivered", "confirmed")
             if sent and delivery.files not in (None, files_digest(document)):
-                self._report.changed += 1
+                self._report.counts["changed"] += 1
             return
         verdict = judge(self._context.exportable, document)
         if isinstance(verdict, BrokenRule):
@@ -347,9 +347,9 @@ class Run:
         self._sending.send(waiting[:most])
 
     def _check_files(self) -> None:
-        """Raise if no file was ever fetched, and documents without a file were met for a day.
+        """Raise if no file was ever fetched, a day after a document without one was first found.
 
-        One such document must have been met in this run.
+        This run must have found a document without a file, too.
 
         Raises:
             ConfigurationError: The contract's names for files are probably wrong.
@@ -366,14 +366,14 @@ class Run:
     # Waiting documents that no list showed
 
     def _read_due(self) -> None:
-        """Read each due waiting document by itself, unless a list showed it in this run."""
+        """Read each due waiting document with its own call, unless a list of this run showed it."""
         reads = 0
         for delivery in self._session.all("waiting", due=self._context.clock()):
             if canonical_id(delivery.document_id) in self._report.seen:
                 continue
             if delivery.cause is not WaitReason.QUEUED:
-                # The limit is for documents that wait. `QUEUED` documents can be sent now, so they
-                # do not count.
+                # `QUEUED` documents do not count towards the limit `REREADS`: they can be sent
+                # now.
                 reads += 1
                 if reads > REREADS:
                     continue

@@ -54,7 +54,7 @@ class CheckpointSession:
     _key: str
     _binding: Mapping[str, Any]
     _ttl: float
-    _new: bool = field(default=False, kw_only=True)
+    new: bool = field(default=False, kw_only=True)
     _lease: Lease | None = None
     _until: float = 0.0
     _rows: dict[str, Row] = field(factory=dict[str, Row])
@@ -72,14 +72,14 @@ class CheckpointSession:
         self.release()
 
     def acquire(self) -> None:
-        """Take the lease and read the head.
+        """Take the lease and read the head; do nothing if nothing is stored and `new` is False.
 
         Raises:
             BusyError: Another worker holds the lease.
             StoreError: The store failed, or the head is damaged.
         """
-        if not self._new and runtime.call_store(self._store.head, self._key) is None:
-            # Without this, an export started in a wrong folder would create a checkpoint file.
+        if not self.new and runtime.call_store(self._store.head, self._key) is None:
+            # Without this return, an export in a wrong folder would create a checkpoint file.
             return
         owner = secrets.token_hex(8)
 
@@ -136,8 +136,8 @@ class CheckpointSession:
         """Yield all deliveries in some states; under the lease, commit after each 500 of them.
 
         Args:
-            states: The states.
-            due: Only deliveries that are due at this time; None for all.
+            states: Names of states, such as ``"waiting"``.
+            due: Only deliveries that are due at this time, in epoch seconds; None for all.
         """
         after: str | None = None
         while rows := runtime.call_store(
@@ -194,7 +194,7 @@ class CheckpointSession:
         runtime.call_store(
             self._store.commit, self._lease, head=head, rows=tuple(rows.values()), ttl=self._ttl
         )
-        # Only after the commit: if it fails, the next commit must repeat its changes.
+        # Clear both only after the commit: if it fails, the next commit must write the changes.
         self._rows, self._changed = {}, False
         self._until = asked_at + self._ttl
 

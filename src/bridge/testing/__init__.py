@@ -11,7 +11,7 @@ from bridge.testing._mapper_trials import (
 )
 from bridge.testing._samples.parties import SampleParty
 from bridge.testing._samples.sample import Sample, sample
-from bridge.testing._store_rules.suite import OpenStore, checkpoint_conformance
+from bridge.testing._store_rules import OpenStore, checkpoint_conformance
 
 __all__ = [
     "OpenStore",

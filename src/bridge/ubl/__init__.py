@@ -48,7 +48,7 @@ _CREDIT_CODES = frozenset(
     ["81", "83", "261", "262", "296", "308", "381", "396", "420", "458", "502", "503", "532"]
 )
 _DATE = re.compile(r"[0-9]{4}-[0-9]{2}-[0-9]{2}(?![0-9])")
-# xsd:decimal, with an exponent too, which some programs write by mistake ("1.0E7").
+# The syntax of xsd:decimal. An exponent ("1.0E7") is accepted too: some programs write one.
 _DECIMAL = re.compile(r"[+-]?([0-9]{1,40}(\.[0-9]{0,40})?|\.[0-9]{1,40})([eE][+-]?[0-9]{1,2})?")
 
 
@@ -203,9 +203,9 @@ def _party(values: Mapping[str, str], side: str) -> UblParty:
 
 
 def _tax(found: Reader, currency: str | None) -> Decimal | None:
-    """Return the tax total in the document's currency; a second total may have another currency.
+    """Return the first tax total in the document's currency, or None if there is none.
 
-    The result is None if no total is in the document's currency.
+    If the document or a total names no currency, the two count as the same currency.
     """
     for code, amount in found.taxes:
         if code == currency or code is None or currency is None:

@@ -14,8 +14,8 @@ from bridge.ubl._reader import SEPARATOR, NotReadable, Reader, StopReadingError,
 MAX_BYTES = 256 * 1024 * 1024
 """The limit of a document's size in bytes."""
 
-# Expat keeps an unfinished tag or comment in memory. Before version 2.6, expat also parses
-# this beginning again for each chunk. Tags of real invoices are shorter than a few kilobytes.
+# Expat keeps an unfinished tag or comment in memory. Before version 2.6, it also parses the tag
+# again from its start for each chunk. Tags of real invoices are shorter than a few kilobytes.
 CHUNK = TOKEN_LIMIT = 16 * 1024
 # Expat keeps each name until the end, which takes ten times the bytes of the name. UBL 2.1 has
 # about 2,000 names.

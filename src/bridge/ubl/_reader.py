@@ -25,7 +25,8 @@ SEPARATOR = "\f"
 
 ROOTS = ("Invoice", "CreditNote")
 
-# Longer texts are cut. Without this, one field could fill the memory.
+# The most characters of a field (longer texts are cut), embedded files and tax totals. Without
+# these limits, one document could fill the memory.
 _TEXT_LIMIT = 1000
 _ATTACHMENT_LIMIT = 1000
 _TAX_TOTAL_LIMIT = 20
@@ -193,8 +194,8 @@ class Reader:
         self.attachments: list[UblAttachment] = []
         self._index = index
         self._write = write
-        # One entry per open element: its path below the root, with an empty name for an element
-        # that no field has in its path; None outside of the root.
+        # The path of each open element below the root; None for an element around the root. In a
+        # path, a name that is not in `_NAMES` is left empty.
         self._open: list[str | None] = []
         self._attributes: dict[str, str] = {}
         self._text: str | None = None
@@ -267,7 +268,7 @@ class Reader:
         self.values.setdefault(key, value)
 
     def _end_tax_scheme(self, side: str) -> None:
-        """Store the number as VAT number, unless its scheme is another tax."""
+        """Store a party's tax number as its VAT number, unless the number is for another tax."""
         number = self.values.pop(f"{side}.tax_id", None)
         scheme = self.values.pop(f"{side}.tax_scheme", "VAT")
         if number is not None and scheme.upper() == "VAT":

@@ -10,7 +10,6 @@ from typing import TYPE_CHECKING, Any
 
 import httpx
 
-from _client_kit._address import check_base_url
 from _client_kit._arguments import check_instance
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._client import AsyncApiClient
@@ -40,8 +39,8 @@ class AsyncZenvoicesClient(AsyncApiClient):
         timeout: Seconds for each connect, read and write.
         deadline: Seconds for a whole call, with retries, pauses and the login.
         user_agent: Name of your application, put in front of the User-Agent header.
-        retry: Policy for repeating failed calls; ``RetryPolicy()`` by default. A call that may have
-            taken effect is repeated only if it changes nothing.
+        retry: Policy for repeating failed calls; ``RetryPolicy()`` by default. After a
+            failure whose outcome is unknown, only calls that change nothing are repeated.
         transport: An httpx transport for all calls, instead of the network.
         http_client: An httpx client for all calls; you have to close it.
         ssl_context: Your own TLS settings; they then decide how certificates are verified.
@@ -76,7 +75,7 @@ class AsyncZenvoicesClient(AsyncApiClient):
         self._calls = AsyncCalls(
             dialect_of(login, facts),
             login._states,
-            base_url=check_base_url(base_url, service="zenvoices").removesuffix("/public-api/v1"),
+            base_url=str(base_url).rstrip("/").removesuffix("/public-api/v1"),
             timeout=timeout,
             deadline=deadline,
             user_agent=user_agent,

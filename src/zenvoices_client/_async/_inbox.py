@@ -159,14 +159,18 @@ class AsyncInbox(AsyncRecords[InboxDocument]):
                 raise
             payload, answer = None, ApiResponse(0, {}, b"", conclusive=False)
         document = decode(InboxDocument, payload) if is_object(payload) else None
-        if own is not None and payload is not None:
-            if document is None or not document.external_id:
-                expected = Text("a_found", "a document with its externalId, or None")
-                raise unexpected(own, answer, expected)
-            if document.company_id is None and payload.get("administrationId") is not None:
-                # Without this, a document of another company would count as found.
-                expected = Text("company_as_int", "administrationId as an int")
-                raise unexpected(own, answer, expected)
+        # Without the last check, a document of another company would count as found.
+        unreadable = (
+            document is None
+            or not document.external_id
+            or (document.company_id is None and payload.get("administrationId") is not None)
+        )
+        if own is not None and payload is not None and unreadable:
+            expected = Text(
+                "a_found",
+                "a document with its externalId, or None; its administrationId is an int",
+            )
+            raise unexpected(own, answer, expected)
         if document is not None and _matches(document, external_id, company_id):
             return Lookup("found", document, answer.date)
         if own is None:

@@ -1,6 +1,6 @@
 """Master data: records from the accounting software, by company.
 
-Observed calls stand in a reference that was generated from the vendor's OpenAPI file.
+Observed calls are listed in a reference that was generated from the vendor's OpenAPI file.
 """
 
 from __future__ import annotations
@@ -11,27 +11,15 @@ from typing import Any, TypeVar
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
+from zenvoices_client import _master_models as models
 from zenvoices_client._asked import AskedRecord
 from zenvoices_client._async._lists import AsyncRecords
-from zenvoices_client._master_models import (
-    Account,
-    CostCentre,
-    CostUnit,
-    Employee,
-    FinancialTransaction,
-    LedgerAccount,
-    PaymentCondition,
-    Product,
-    Project,
-    PurchaseOrder,
-    TaxCode,
-)
 
 T = TypeVar("T")
 
 
 class AsyncKeyedRecords(AsyncRecords[T]):
-    """Calls about records of which one can be read by a key; subclasses say by which keys."""
+    """Base class of calls about records that can be read one by one, by a key such as a code."""
 
     async def _get(
         self,
@@ -85,7 +73,7 @@ class AsyncCodedRecords(AsyncKeyedRecords[T]):
         return await self._get(company_id, timeout, deadline, code=code, external_id=external_id)
 
 
-class AsyncAccounts(AsyncKeyedRecords[Account]):
+class AsyncAccounts(AsyncKeyedRecords[models.Account]):
     """Calls about creditors and debtors."""
 
     async def get(
@@ -95,7 +83,7 @@ class AsyncAccounts(AsyncKeyedRecords[Account]):
         code: str,
         timeout: float | None = None,
         deadline: float | None = None,
-    ) -> Account:
+    ) -> models.Account:
         """Return one account by its code.
 
         The call is observed; its query names are assumed (see ``help(zenvoices_client)``).
@@ -118,7 +106,7 @@ class AsyncAccounts(AsyncKeyedRecords[Account]):
         external_id: str,
         timeout: float | None = None,
         deadline: float | None = None,
-    ) -> Account:
+    ) -> models.Account:
         """Return one account by its id in the accounting software.
 
         The call is observed; its query names are assumed (see ``help(zenvoices_client)``).
@@ -137,7 +125,7 @@ class AsyncAccounts(AsyncKeyedRecords[Account]):
         )
 
 
-class AsyncPurchaseOrders(AsyncKeyedRecords[PurchaseOrder]):
+class AsyncPurchaseOrders(AsyncKeyedRecords[models.PurchaseOrder]):
     """Calls about purchase orders."""
 
     async def get(
@@ -148,7 +136,7 @@ class AsyncPurchaseOrders(AsyncKeyedRecords[PurchaseOrder]):
         external_id: str | None = None,
         timeout: float | None = None,
         deadline: float | None = None,
-    ) -> PurchaseOrder:
+    ) -> models.PurchaseOrder:
         """Return one purchase order; give either its number or its external id.
 
         The call is observed; its query names are assumed (see ``help(zenvoices_client)``).
@@ -168,12 +156,12 @@ class AsyncPurchaseOrders(AsyncKeyedRecords[PurchaseOrder]):
         )
 
 
-class AsyncFinancialTransactions(AsyncRecords[FinancialTransaction]):
+class AsyncFinancialTransactions(AsyncRecords[models.FinancialTransaction]):
     """Calls about financial transactions."""
 
     async def get(
         self, transaction_id: int, *, timeout: float | None = None, deadline: float | None = None
-    ) -> FinancialTransaction:
+    ) -> models.FinancialTransaction:
         """Return one financial transaction.
 
         The call is observed; its field names are assumed (see ``help(zenvoices_client)``).
@@ -188,7 +176,7 @@ class AsyncFinancialTransactions(AsyncRecords[FinancialTransaction]):
         """
         return await self._call_one(
             "financial_transactions.get",
-            FinancialTransaction,
+            models.FinancialTransaction,
             path={"transaction_id": transaction_id},
             asked=partial(AskedRecord, id=transaction_id),
             timeout=timeout,
@@ -200,20 +188,22 @@ class AsyncMasterData:
     """The calls about master data, with an attribute for each kind of record."""
 
     def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        self.accounts = AsyncAccounts(calls, contract, "accounts", Account)
-        self.ledger_accounts = AsyncCodedRecords(calls, contract, "ledger_accounts", LedgerAccount)
-        self.cost_centres = AsyncRecords(calls, contract, "cost_centres", CostCentre)
-        self.cost_units = AsyncRecords(calls, contract, "cost_units", CostUnit)
-        self.employees = AsyncCodedRecords(calls, contract, "employees", Employee)
+        self.accounts = AsyncAccounts(calls, contract, "accounts", models.Account)
+        self.ledger_accounts = AsyncCodedRecords(
+            calls, contract, "ledger_accounts", models.LedgerAccount
+        )
+        self.cost_centres = AsyncRecords(calls, contract, "cost_centres", models.CostCentre)
+        self.cost_units = AsyncRecords(calls, contract, "cost_units", models.CostUnit)
+        self.employees = AsyncCodedRecords(calls, contract, "employees", models.Employee)
         self.payment_conditions = AsyncRecords(
-            calls, contract, "payment_conditions", PaymentCondition
+            calls, contract, "payment_conditions", models.PaymentCondition
         )
-        self.products = AsyncCodedRecords(calls, contract, "products", Product)
-        self.projects = AsyncCodedRecords(calls, contract, "projects", Project)
+        self.products = AsyncCodedRecords(calls, contract, "products", models.Product)
+        self.projects = AsyncCodedRecords(calls, contract, "projects", models.Project)
         self.purchase_orders = AsyncPurchaseOrders(
-            calls, contract, "purchase_orders", PurchaseOrder
+            calls, contract, "purchase_orders", models.PurchaseOrder
         )
-        self.tax_codes = AsyncRecords(calls, contract, "tax_codes", TaxCode)
+        self.tax_codes = AsyncRecords(calls, contract, "tax_codes", models.TaxCode)
         self.financial_transactions = AsyncFinancialTransactions(
-            calls, contract, "financial_transactions", FinancialTransaction
+            calls, contract, "financial_transactions", models.FinancialTransaction
         )

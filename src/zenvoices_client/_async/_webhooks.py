@@ -34,7 +34,7 @@ class AsyncWebhooks(AsyncCallGroup):
     ) -> tuple[WebhookSubscription, ...]:
         """Return the subscriptions.
 
-        The call is observed; their field names are assumed (see ``help(zenvoices_client)``).
+        The call is observed; the field names are assumed (see ``help(zenvoices_client)``).
 
         Args:
             timeout: Seconds for each connect, read and write; the client's own by default.

@@ -1,4 +1,4 @@
-"""The fake Zenvoices: methods for tests, routes and handlers."""
+"""The fake Zenvoices: its state, methods for tests, routes and handlers."""
 
 from __future__ import annotations
 
@@ -11,14 +11,13 @@ import uuid
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import Any, cast
+from typing import Any, Literal, cast
 
-from attrs import define, evolve, field
+from attrs import define, evolve, field, frozen
 
 from _client_kit.fakes.fake import Fake
 from _client_kit.fakes.service import Call, Route, require
 from _client_kit.fakes.wire import Reply, RequestRefusedError, html_reply, iso, json_reply
-from zenvoices_client._fake.state import RIGHTS, Attachment, Company, FakeUser, InboxItem, Lookup
 
 _BASE = "/public-api/v1"
 _TOKEN_PATH = "/api/TokenAuth/TokenLogin"  # noqa: S105 - a path
@@ -56,18 +55,100 @@ def enveloped(result: object) -> dict[str, Any]:
     }
 
 
+Lookup = Literal["works", "lags", "missing", "ignores_external_id"]
+
+RIGHTS = {
+    "inbox": "API > Inbox access",
+    "companies": "API > Companies > List access",
+}
+
+
+@frozen
+class Attachment:
+    """One file of an inbox document."""
+
+    file_name: str
+    content_type: str
+    size: int
+    sha256: str
+    content: bytes | None = field(default=None, repr=False)
+    """The bytes, if the fake keeps them."""
+
+
+@frozen
+class InboxItem:
+    """An inbox document as the fake stored it."""
+
+    id: int
+    external_id: str | None
+    company_id: int
+    company_code: str
+    subject: str | None
+    sender_name: str | None
+    destination: str | None
+    attachments: tuple[Attachment, ...]
+    received_time: float
+    import_status: int = 0
+    authorization_status: int = 0
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The document as JSON of the API."""
+        return {
+            "id": self.id,
+            "externalId": self.external_id,
+            "administrationId": self.company_id,
+            "destination": self.destination,
+            "importStatus": self.import_status,
+            "authorizationStatus": self.authorization_status,
+            "receivedTime": iso(self.received_time),
+            "senderName": self.sender_name,
+            "subject": self.subject,
+        }
+
+
+@define(eq=False)
+class FakeUser:
+    """A user of the organisation; a test can change it at any time."""
+
+    name: str
+    password: str = field(repr=False)
+    rights: set[str] = field(factory=lambda: set(RIGHTS))
+    """Rights the user has: ``"inbox"`` and ``"companies"``."""
+    two_factor: bool = False
+    refusal: str = ""
+    """Why the login is refused, in the service's words: an inactive user, single sign-on, a
+    password to be changed. Empty if the user can log in."""
+    wrong_passwords: int = 0
+    locked_until: float = 0.0
+
+
+@define(eq=False)
+class Company:
+    """A company, with a flag for whether users can see it."""
+
+    id: int
+    code: str
+    name: str
+    visible: bool
+
+    @property
+    def json(self) -> dict[str, Any]:
+        """The company as JSON of the API."""
+        return {"id": self.id, "code": self.code, "name": self.name}
+
+
 @define(eq=False, repr=False, slots=False, kw_only=True)
 class FakeZenvoices(Fake):
     """A fake of Zenvoices' public API, whose state a test can change at any time.
 
     Attributes:
-        user: The first user, with flags that make its login fail; `add_user` adds other users.
+        user: The one user, with what makes its login fail.
         login_failure_status: Status of a failed login: 500, 400 or 401 with an envelope, or 200
             with an ``accessToken`` of null and an ``errorMessage``.
-        envelope: Whether answers other than those of the login have the ABP envelope.
+        envelope: Whether successful answers have the ABP envelope. JSON errors and answers to a
+            login always have it.
         max_body: Largest size of an upload's JSON in bytes; a larger one is answered with 413.
-        token_life: Lifetime in seconds of tokens issued from now on.
-        token_uses: Number of requests for which a new token is valid; None for no limit.
         keep_content: Whether the inbox keeps the content of attachments.
         lookup: How ``inbox/details`` treats an external id. ``"works"``: it finds the document.
             ``"lags"``: a document is found, and is in the list of the inbox, only `lookup_lag`
@@ -84,7 +165,6 @@ class FakeZenvoices(Fake):
     envelope: bool = False
     max_body: int = 30_000_000
     token_life: float = 86_400.0
-    token_uses: int | None = None
     keep_content: bool = True
     lookup: Lookup = "works"
     lookup_lag: float = 60.0
@@ -97,7 +177,6 @@ class FakeZenvoices(Fake):
             "Booking.AuthorizationStatusChanged",
             "Booking.Exported",
         ]
-        self._users: dict[str, FakeUser] = {self.user.name: self.user}
         self._companies: dict[int, Company] = {}
         self._ids = itertools.count(101)
         self._inbox_ids = itertools.count(4711)
@@ -109,13 +188,6 @@ class FakeZenvoices(Fake):
         }
 
     # Methods for tests
-
-    def add_user(self, name: str, password: str) -> FakeUser:
-        """Add a user and return it, so that a test can change its flags."""
-        user = FakeUser(name, password)
-        with self._lock:
-            self._users[name] = user
-        return user
 
     def add_company(
         self, code: str = "0042", name: str = "Brouwerij De Molenbeek BV", *, visible: bool = True
@@ -266,9 +338,6 @@ class FakeZenvoices(Fake):
         }
         return json_reply(envelope, status)
 
-    def _refused(self, status: int, detail: str) -> RequestRefusedError:
-        return RequestRefusedError(self._error(status, detail))
-
     def _invalid(self, *members: str) -> RequestRefusedError:
         """Return the error for invalid members of a request."""
         return RequestRefusedError(self._error(400, "Your request is not valid!", members=members))
@@ -283,29 +352,25 @@ class FakeZenvoices(Fake):
         now, tenant = self.clock(), sent.get("tenancyName")
         if tenant != self.organisation_code:
             return self._failed(f"There is no tenant defined with name {tenant}")
-        user = self._users.get(sent["userNameOrEmailAddress"])
-        if user is not None and now < user.locked_until:
+        user = self.user
+        if sent["userNameOrEmailAddress"] != user.name:
+            return self._failed("Invalid user name or password")
+        if now < user.locked_until:
             return self._failed("The user account has been locked out. Please try again later.")
-        if user is None or sent["password"] != user.password:
-            if user is not None:
-                user.wrong_passwords += 1
-                if user.wrong_passwords >= _LOCK_AFTER:
-                    user.wrong_passwords, user.locked_until = 0, now + _LOCK_SECONDS
+        if sent["password"] != user.password:
+            user.wrong_passwords += 1
+            if user.wrong_passwords >= _LOCK_AFTER:
+                user.wrong_passwords, user.locked_until = 0, now + _LOCK_SECONDS
             return self._failed("Invalid user name or password")
         user.wrong_passwords = 0
-        if user.sso:
-            return self._failed("This user can only log in with single sign-on.")
-        if user.inactive:
-            return self._failed(f"User {user.name} is not active and can not log in.")
-        if user.must_change_password:
-            return self._failed("You must change your password before you can log in.")
+        if user.refusal:
+            return self._failed(user.refusal)
         if user.two_factor:
             providers = ["Email", "GoogleAuthenticator"]
             return self._login_answer(
                 None, requiresTwoFactorVerification=True, twoFactorAuthProviders=providers
             )
-        token = self._tokens.issue(self.token_life, self.token_uses, user.name)
-        return self._login_answer(token)
+        return self._login_answer(self._issue())
 
     def _failed(self, details: str) -> Reply:
         if self.login_failure_status == 200:
@@ -331,9 +396,8 @@ class FakeZenvoices(Fake):
 
     # Companies
 
-    def _need(self, call: Call, right: str) -> None:
-        user = self._users.get(call.caller)
-        if user is None or right not in user.rights:
+    def _need(self, right: str) -> None:
+        if right not in self.user.rights:
             raise self._refused(403, f"Required permissions are not granted: {RIGHTS[right]}")
 
     def _company(self, company: object) -> Company:
@@ -350,18 +414,18 @@ class FakeZenvoices(Fake):
         return found
 
     def _list_companies(self, call: Call) -> Reply:
-        self._need(call, "companies")
+        self._need("companies")
         rows = [company.json for company in self._companies.values() if company.visible]
         return self._page(call, rows)
 
     def _get_company(self, call: Call) -> Reply:
-        self._need(call, "companies")
+        self._need("companies")
         return self._answer_with({"administration": self._company(call.args[0]).json})
 
     # Inbox
 
     def _upload(self, call: Call) -> Reply:
-        self._need(call, "inbox")
+        self._need("inbox")
         if len(call.body) > self.max_body:
             return html_reply("413 - request entity too large", 413)
         sent = self._json(call)
@@ -422,14 +486,14 @@ class FakeZenvoices(Fake):
         return self.lookup != "lags" or self.clock() >= item.received_time + self.lookup_lag
 
     def _list_inbox(self, call: Call) -> Reply:
-        self._need(call, "inbox")
+        self._need("inbox")
         seen = {company.id for company in self._companies.values() if company.visible}
         rows = [item.json for item in self._inbox.values()
                 if item.company_id in seen and self._listed(item)]  # fmt: skip
         return self._page(call, rows)
 
     def _inbox_details(self, call: Call) -> Reply:
-        self._need(call, "inbox")
+        self._need("inbox")
         if self.lookup == "missing":
             return html_reply("404 - not found", 404)
         query = call.query

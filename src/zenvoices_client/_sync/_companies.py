@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from difflib import get_close_matches
 from functools import partial
 
@@ -93,32 +94,23 @@ class Companies(Pages[Company]):
                 code, or the company has no number.
         """
         wanted = _text(code)
-        folded = wanted.casefold()
-        exact: dict[int | None, Company] = {}
-        loose: dict[int | None, Company] = {}
-        codes: set[str] = set()
-        known_as: set[str] = set()
         limit = self._calls.limit(deadline, timeout)
         listing = self._listing(lambda: limit)
-        for company in listing:
-            found = (company.code or "").strip()
-            codes.add(found)
-            if folded in ((company.name or "").strip().casefold(), str(company.id)):
-                known_as.add(found)
-            if found == wanted:
-                exact[company.id] = company
-            elif found.casefold() == folded:
-                loose[company.id] = company
-        if not exact and not listing.complete:
-            # The company with the exact code may be on a page that was not read.
-            message = Text(
-                "companies_ended_early",
-                "companies.list: the list ended early, and the company may be in the rest",
-            )
-            raise ProtocolError(message, service="zenvoices", retryable=True)
-        matches = list(exact.values() or loose.values())
+        # The list may move between two pages: keep each company once.
+        seen = {(company.id, company.code): company for company in listing}
+        companies = list(seen.values())
+        matches = [it for it in companies if _code_of(it) == wanted]
+        if not matches:
+            if not listing.complete:
+                # The company with the exact code may be on a page that was not read.
+                message = Text(
+                    "companies_ended_early",
+                    "companies.list: the list ended early, and the company may be in the rest",
+                )
+                raise ProtocolError(message, service="zenvoices", retryable=True)
+            matches = [it for it in companies if _code_of(it).casefold() == wanted.casefold()]
         if len(matches) != 1:
-            raise _ambiguous(wanted, len(matches), codes - {""}, known_as - {""})
+            raise _ambiguous(wanted, len(matches), companies)
         if matches[0].id is None:
             message = Text(
                 "company_without_number",
@@ -136,24 +128,37 @@ def _text(code: object) -> str:
     return code.strip()
 
 
-def _ambiguous(wanted: str, count: int, codes: set[str], known_as: set[str]) -> ConfigurationError:
+def _code_of(company: Company) -> str:
+    return (company.code or "").strip()
+
+
+def _ambiguous(wanted: str, count: int, companies: Sequence[Company]) -> ConfigurationError:
+    codes = {_code_of(company) for company in companies} - {""}
     nearest = get_close_matches(wanted, sorted(codes), n=SHOWN_CODES, cutoff=0.0)
-    shown = [repr(sanitise(code)[:40]) for code in nearest]
-    seen: str = ", ".join(shown) or Text("none", "none")
-    if len(codes) > len(shown):
-        seen = Text("and_more_names", "{0} and {1} more", seen, len(codes) - len(shown))
-    if not count:
-        message = Text("unknown_company", "no company with the code {0!r}", wanted)
-    else:
-        message = Text("several_companies", "{1} companies with the code {0!r}", wanted, count)
+    seen: str = _shown(nearest) or Text("none", "none")
+    if len(codes) > len(nearest):
+        seen = Text("and_more_names", "{0} and {1} more", seen, len(codes) - len(nearest))
     visible = Text("visible_codes", "codes this user can see: {0}", seen)
     hint = COMPANY_CODE_HINT
-    if known_as and not count:
-        hint = Text(
-            "hint_code_not_name",
-            "{0!r} is the name or the number of a company; its code is {1}.",
-            *(wanted, ", ".join(repr(sanitise(code)[:40]) for code in sorted(known_as))),
-        )
+    if count:
+        message = Text("several_companies", "{1} companies with the code {0!r}", wanted, count)
+    else:
+        message = Text("unknown_company", "no company with the code {0!r}", wanted)
+        named = [
+            _code_of(company)
+            for company in companies
+            if wanted.casefold() in ((company.name or "").strip().casefold(), str(company.id))
+        ]
+        if named:
+            hint = Text(
+                "hint_code_not_name",
+                "{0!r} is the name or the number of a company; its code is {1}.",
+                *(wanted, _shown(named)),
+            )
     return ConfigurationError(
         joined("; ", message, visible), service="zenvoices", code=message.code, hint=hint
     )
+
+
+def _shown(codes: Sequence[str]) -> str:
+    return ", ".join(repr(sanitise(code)[:40]) for code in codes)

@@ -12,7 +12,7 @@ from banqup_client.testing import FakeRequest, Fault
 from bridge import ServiceError
 from support.bridge_world import AsyncWorld
 from zenvoices_client import Attachment, ConfigurationError, InboxUpload
-from zenvoices_client._fake.state import Company
+from zenvoices_client._fake.service import Company
 
 pytestmark = pytest.mark.anyio
 

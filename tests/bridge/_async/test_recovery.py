@@ -20,7 +20,7 @@ from zenvoices_client import (
     UnavailableError,
     UnreachableError,
 )
-from zenvoices_client._fake.state import Company
+from zenvoices_client._fake.service import Company
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,7 @@ from banqup_client.testing import FakeRequest, Fault
 from bridge import ServiceError
 from support.bridge_world import World
 from zenvoices_client import Attachment, ConfigurationError, InboxUpload
-from zenvoices_client._fake.state import Company
+from zenvoices_client._fake.service import Company
 
 
 def active(world: World, **options: Any) -> Any:

@@ -318,10 +318,9 @@ def test_foreign_403_asks_for_no_right(service: str, operation: str, check: str)
     [
         (lambda world: setattr(world.zenvoices, "organisation_code", "other"), "no tenant defined"),
         (lambda world: setattr(world.zenvoices.user, "locked_until", 9e12), "locked out"),
-        (lambda world: setattr(world.zenvoices.user, "must_change_password", True), "change your"),
-        (lambda world: setattr(world.zenvoices.user, "inactive", True), "not active"),
+        (lambda world: setattr(world.zenvoices.user, "refusal", "Not active."), "Not active."),
     ],
-    ids=["organisation", "locked", "password to be changed", "inactive"],
+    ids=["organisation", "locked", "inactive"],
 )
 def test_cause_that_zenvoices_names_comes_first(
     spoil: Callable[[World], object], said: str

@@ -21,7 +21,7 @@ from zenvoices_client import (
     UnavailableError,
     UnreachableError,
 )
-from zenvoices_client._fake.state import Company
+from zenvoices_client._fake.service import Company
 
 MINUTE = 60.0
 

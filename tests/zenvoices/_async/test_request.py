@@ -97,7 +97,7 @@ async def test_header_that_is_the_clients_is_refused(name: str) -> None:
 
 async def test_only_a_call_is_taken() -> None:
     """A text in its place is told what is wanted, and so is JSON that cannot be written."""
-    with pytest.raises(ConfigurationError, match="takes a Call, not str"):
+    with pytest.raises(ConfigurationError, match="must be a Call, not str"):
         await client_of({}).request("GET")  # type: ignore[arg-type]
     with pytest.raises(ConfigurationError, match="set cannot be written as JSON"):
         await client_of({}).request(Call("POST", "/x", json={1}))

@@ -1,17 +1,24 @@
-"""The rules of a checkpoint store; each public function is one rule."""
+"""Make tests of a user's own checkpoint store; see `CheckpointStore` for the rules.
+
+Each public function above `RULES` is one rule. The tests need only pytest, and use new
+keys in each run.
+"""
 
 # ruff: noqa: S101 - these functions are tests
 
 from __future__ import annotations
 
 import datetime
+import inspect
 import sys
 import threading
 import time
+import uuid
 from collections.abc import Callable, Generator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from pathlib import Path
 from typing import Any
 from unittest import mock
 
@@ -65,24 +72,20 @@ class StoreSuite:
                 return lease
         raise AssertionError("a lease that ended was never given out again")
 
+    def assert_lost(self, lease: Lease, message: str, rows: Sequence[Row] = ()) -> None:
+        """Fail with this message if the first store takes a commit with this lease."""
+        try:
+            self.first.commit(lease, head="late", rows=rows, ttl=LONG)
+        except LeaseLostError:
+            return
+        raise AssertionError(message)
+
     def find(self, *ids: str, store: CheckpointStore | None = None) -> list[Row]:
-        return _by_id((store or self.first).find(self.key, ids))
+        return sorted((store or self.first).find(self.key, ids), key=lambda row: row.id)
 
     def select(self, *states: str, due: float | None = None, key: str | None = None) -> list[Row]:
         rows = self.second.select(key or self.key, states, due=due, after=None, limit=1000)
         return list(rows)
-
-
-def _by_id(rows: Sequence[Row]) -> list[Row]:
-    return sorted(rows, key=lambda row: row.id)
-
-
-def _assert_lost(act: Callable[[], object], message: str) -> None:
-    try:
-        act()
-    except LeaseLostError:
-        return
-    raise AssertionError(message)
 
 
 def _in_threads(*tasks: Callable[[], object]) -> list[Any]:
@@ -247,7 +250,7 @@ def the_fence_grows_with_every_lease(suite: StoreSuite) -> None:
 def a_released_lease_is_free_and_commits_nothing(suite: StoreSuite) -> None:
     first, second, lease = suite.first, suite.second, suite.lease()
     first.release(lease)
-    _assert_lost(lambda: first.commit(lease, head="late", ttl=LONG), "a released lease committed")
+    suite.assert_lost(lease, "a released lease committed")
     assert second.head(suite.key) is None
     taken = suite.lease(second)
     first.release(lease)  # an old release must not end the new lease
@@ -266,9 +269,7 @@ def a_superseded_lease_writes_nothing(suite: StoreSuite) -> None:
     first.commit(old, head="before", rows=[before], ttl=SHORT)
     new = suite.after_expiry()
     rows = [Row("a", "delivered", None, "2"), Row("b", "x", None, "")]
-    _assert_lost(
-        lambda: first.commit(old, head="late", rows=rows, ttl=LONG), "a superseded lease committed"
-    )
+    suite.assert_lost(old, "a superseded lease committed", rows)
     assert second.head(suite.key) == "before"
     assert suite.find("a", "b", store=second) == [before]
     first.release(old)
@@ -303,12 +304,11 @@ def the_callers_clock_decides_nothing(suite: StoreSuite) -> None:
 
 
 def a_lease_the_store_never_gave_writes_nothing(suite: StoreSuite) -> None:
-    store, unknown = suite.first, Lease(suite.key, 1)
-    _assert_lost(lambda: store.commit(unknown, head="x", ttl=LONG), "a key without a lease changed")
+    suite.assert_lost(Lease(suite.key, 1), "a key without a lease changed")
     later = Lease(suite.key, suite.lease().fence + 7)
     # Such a lease was given before the data was restored from an older backup.
-    _assert_lost(lambda: store.commit(later, head="x", ttl=LONG), "a lease of the future committed")
-    assert store.head(suite.key) is None
+    suite.assert_lost(later, "a lease of the future committed")
+    assert suite.first.head(suite.key) is None
 
 
 def a_commit_that_fails_writes_nothing(suite: StoreSuite) -> None:
@@ -384,3 +384,53 @@ def no_commit_is_lost_between_many_workers(suite: StoreSuite) -> None:
     for key in keys:
         assert suite.first.head(key) == str(rounds - 1), "a commit overwrote another worker's"
         assert len(suite.select("waiting", key=key)) == rounds, "a commit was lost"
+
+
+Rule = Callable[[StoreSuite], None]
+RULES: dict[str, Rule] = {
+    name.replace("_", "-"): function
+    for name, function in inspect.getmembers(sys.modules[__name__], inspect.isfunction)
+    if function.__module__ == __name__ and not name.startswith("_")
+}
+
+OpenStore = Callable[[Path], CheckpointStore]
+"""A function that opens the store under test. Each rule passes its own empty directory. If a rule
+calls the function again with the same directory, the result must be a store on the same data."""
+
+
+def checkpoint_conformance(
+    open_store: OpenStore,
+    *,
+    shared: bool = True,
+    advance: Callable[[float], None] | None = None,
+) -> Callable[..., None]:
+    """Return a test for your own store; pytest shows each rule by its name.
+
+    ::
+
+        test_my_store = checkpoint_conformance(lambda directory: MyStore(directory / "state"))
+
+    Args:
+        open_store: Opens the store under test; see :data:`OpenStore`. A store elsewhere, such as a
+            database, can ignore the directory: every rule uses keys of its own.
+        shared: Whether two stores opened on one directory see the same data. For a store in memory
+            pass False: the rules then use one store only.
+        advance: Moves the store's clock forward by a number of seconds, if a test can do that.
+            Without this function, the tests wait for leases of a quarter of a second to end.
+    """
+    import pytest
+
+    pass_time = advance or time.sleep
+
+    @pytest.mark.parametrize("rule", RULES.values(), ids=RULES)
+    def test_checkpoint_store(rule: Rule, tmp_path: Path) -> None:
+        """The store follows the rule."""
+        stores = [open_store(tmp_path) for _ in range(4 if shared else 1)]
+        try:
+            rule(StoreSuite(stores * (4 // len(stores)), pass_time, f"conformance {uuid.uuid4()}"))
+        finally:
+            for store in stores:
+                close: Callable[[], object] = getattr(store, "close", lambda: None)
+                close()
+
+    return test_checkpoint_store
