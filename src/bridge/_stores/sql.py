@@ -29,7 +29,8 @@ _WRITE = f"""INSERT INTO bridge_delivery (connection, id, state, due, value, crc
     VALUES ({_NUMBER}, :id, :state, :due, :value, :crc) ON CONFLICT (connection, id) DO UPDATE
     SET state = excluded.state, due = excluded.due, value = excluded.value, crc = excluded.crc"""  # noqa: S608
 
-Execute = Callable[[str, Any], Any]
+Values = dict[str, Any] | list[dict[str, Any]]
+Execute = Callable[[str, Values], Any]
 """A function that executes a statement with a dict of values, or once for each dict of a list."""
 
 _by_id = attrgetter("id")

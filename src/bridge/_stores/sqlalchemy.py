@@ -26,7 +26,7 @@ from _client_kit._errors import StoreError
 from _client_kit._text import Text
 from bridge._errors import THE_CHECKPOINT, damaged, newer_version, setting_error, store_error
 from bridge._stores.connection_record import ConnectionRecord
-from bridge._stores.sql import INSERT_CONNECTION, Execute, SQLStore, columns_of
+from bridge._stores.sql import INSERT_CONNECTION, Execute, SQLStore, Values, columns_of
 
 VERSION = 1
 """The version of the table format; rows with another version are refused."""
@@ -157,7 +157,7 @@ class SQLAlchemyCheckpoints(SQLStore):
             # level set on the engine would not replace one that the engine has already.
             db = engine_connection.execution_options(isolation_level=_ISOLATION[self._dialect])
 
-            def execute(statement: str, values: Any) -> Any:
+            def execute(statement: str, values: Values) -> Any:
                 return db.execute(sa.text(statement), values)
 
             with db.begin():

@@ -16,7 +16,7 @@ from _client_kit._arguments import argument_error, check_clock, check_seconds
 from _client_kit._errors import StoreError
 from bridge._errors import damaged, setting_error, store_error
 from bridge._stores.protocol import Lease
-from bridge._stores.sql import Execute, SQLStore
+from bridge._stores.sql import Execute, SQLStore, Values
 from bridge._stores.sqlite_file import CREATE_TABLES, error_of, open_file
 
 _stores: weakref.WeakSet[SQLiteCheckpoints] = weakref.WeakSet()
@@ -158,9 +158,10 @@ class SQLiteCheckpoints(SQLStore):
 
 
 def _executor(file: sqlite3.Connection) -> Execute:
-    def execute(statement: str, values: Any) -> Any:
-        many = isinstance(values, list)
-        return (file.executemany if many else file.execute)(statement, values)
+    def execute(statement: str, values: Values) -> Any:
+        if isinstance(values, list):
+            return file.executemany(statement, values)
+        return file.execute(statement, values)
 
     return execute
 

@@ -48,7 +48,7 @@ def parse(file: BinaryIO, reader: Reader) -> NotReadable | None:
     parser.StartDoctypeDeclHandler = _refuse_doctype
     # This handler does nothing. But with a handler, expat also stores the prefixes in `names`, so
     # that NAME_LIMIT counts them.
-    parser.StartNamespaceDeclHandler = _ignore
+    parser.StartNamespaceDeclHandler = _count_prefixes
     parser.StartElementHandler = reader.start
     parser.EndElementHandler = reader.end
     parser.CharacterDataHandler = reader.text
@@ -118,7 +118,7 @@ def _check_declaration(_version: str, encoding: str | None, _standalone: int) ->
         raise stop("encoding", f"the encoding {encoding[:40]!r} is not read")
 
 
-def _ignore(*_: object) -> None:
+def _count_prefixes(*_: object) -> None:
     pass
 
 
