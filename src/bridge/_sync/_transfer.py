@@ -223,7 +223,8 @@ class Transfer:
             reason = Text(
                 "no_number", "Zenvoices took it and told no number; confirm() looks it up"
             )
-            return found or transitions.Arrived(None, reason)
+            # A note on each document would say only that the look-up went well.
+            return evolve(found, reason="") if found else transitions.Arrived(None, reason)
         elsewhere = ""
         if document.company_id not in (None, company_id):
             elsewhere = Text(
