@@ -43,7 +43,6 @@ __all__ = [
     "RateLimitedError",
     "RejectedError",
     "ServiceError",
-    "StoreError",
     "UnavailableError",
     "UnreachableError",
 ]
@@ -210,6 +209,7 @@ class ProtocolError(ServiceError):
 class StoreError(ServiceError):
     """The checkpoint store failed."""
 
+    __module__ = "bridge"
     kind = "store"
 
 

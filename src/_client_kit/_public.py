@@ -1,18 +1,7 @@
 """The public names that both clients export."""
 
-from _client_kit._errors import (
-    ConfigurationError,
-    CredentialsError,
-    NotFoundError,
-    OutcomeUnknownError,
-    PermissionDeniedError,
-    ProtocolError,
-    RateLimitedError,
-    RejectedError,
-    ServiceError,
-    UnavailableError,
-    UnreachableError,
-)
+from _client_kit import _errors
+from _client_kit._errors import *  # noqa: F403 - its ``__all__`` names what both clients raise
 from _client_kit._files import Base64
 from _client_kit._operations import Answer, Asked, Call
 from _client_kit._redaction import RedactSecrets
@@ -26,20 +15,10 @@ __all__ = [
     "Asked",
     "Base64",
     "Call",
-    "ConfigurationError",
-    "CredentialsError",
     "Listing",
-    "NotFoundError",
-    "OutcomeUnknownError",
     "Page",
-    "PermissionDeniedError",
-    "ProtocolError",
-    "RateLimitedError",
     "RedactSecrets",
-    "RejectedError",
     "RetryPolicy",
     "Secret",
-    "ServiceError",
-    "UnavailableError",
-    "UnreachableError",
 ]
+__all__ += _errors.__all__
