@@ -18,8 +18,8 @@ import json
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import cache
-from importlib.resources import files
 from pathlib import Path
+from pkgutil import get_data
 from typing import Any, cast
 
 from attrs import evolve, field, frozen
@@ -328,7 +328,7 @@ def _tree(renames: Mapping[str, str]) -> dict[str, Any]:
 @cache
 def load_contract(package: str) -> Contract:
     """Return the contract in a client package's ``contract.json``, which is read once."""
-    raw = json.loads((files(package) / "contract.json").read_text(encoding="utf-8"))
+    raw = json.loads(get_data(package, "contract.json") or b"")
     service = raw["service"]
     operations = {
         name: _operation(name, entry, service) for name, entry in raw["operations"].items()

@@ -167,17 +167,17 @@ class AsyncTransfer:
             return transitions.Refused(_EMPTY, final=True)
         return mapped
 
-    async def upload(self, prepared: Prepared, company_id: int) -> Outcome:
-        """Upload a prepared document.
+    async def upload(self, prepared: Prepared) -> Outcome:
+        """Upload a prepared document to the company that its intent names.
 
         The lease is checked before the upload and before each chunk. If the upload ends without a
         clear answer, the document is looked up at once.
 
         Args:
             prepared: The document; its files are deleted at the end.
-            company_id: The company's present number.
         """
         candidate = prepared.candidate
+        company_id = candidate.delivery.company_id or 0
         check_lease = self._session.guard
         began = False
 

@@ -325,6 +325,8 @@ class Status(Result):
             "baseline": self.counts.get("baseline", 0),
         }
         states = ((say(name, count), _shown(count)) for name, count in counts.items())
+        named = {row.document_id for row in self.attention}
+        waiting = (row for row in self.waiting if row.document_id not in named)
         return View(
             _heading(heading, max(self.error, len(self.attention))),
             "bad" if self.error else "ok" if self.active else "wait",
@@ -340,10 +342,7 @@ class Status(Result):
             ),
             (
                 table(map(self._as_it_stands, self.attention), say("needs a person")),
-                table(
-                    (self._as_it_stands(row) for row in self.waiting if row not in self.attention),
-                    say("waiting"),
-                ),
+                table(map(self._as_it_stands, waiting), say("waiting")),
             ),
             (
                 *(unknown_note(word, count) for word, count in self.unknown_statuses.items()),

@@ -101,7 +101,7 @@ class RunRecorder:
 
     def _log_own_code(self, reason: str, error: Exception | None) -> bool:
         """Log a failure of the user's code; return False if its place was logged before."""
-        place = reason if error is None else place_of(error)
+        place = _place(reason, error)
         new = place not in self._places
         if new:
             self._places.add(place)
@@ -150,8 +150,8 @@ class RunRecorder:
         """End a run that failed, and attach the report to the failure."""
         self.builder.stopped, self.builder.ok = failure.message, False
         self._retryable = failure.retryable
-        if not self.builder.counts["raised"]:  # otherwise this failure may be counted already
-            self.report_function(failure)
+        if _place(failure.message, cause_of(failure)) not in self._places:
+            self.report_function(failure)  # otherwise it was counted with its document
         with suppress(StoreError):
             failure.report = self.end()
         if failure.report is None:  # the store failed, so end() did not return
@@ -186,3 +186,7 @@ _TOLD: dict[str, Callable[[Any], events.Event]] = {
     "sending": events.DocumentUncertain,
     "uncertain": events.DocumentUncertain,
 }
+
+
+def _place(reason: str, error: Exception | None) -> str:
+    return reason if error is None else place_of(error)

@@ -175,6 +175,9 @@ class Sending:
             room = (self._context.in_flight if self._delivered else 1) - uploading
             room = room if self.fault is None else 0
             chosen = [ready.popleft() for _ in range(min(room, len(ready)))]
+            if self._context.deadline.remaining() <= 0:
+                queue.extend(item.candidate for item in ready)
+                ready.clear()
             if self._context.in_flight > 1:
                 # Start downloads before the commit, so that free workers do not wait for the disk.
                 waiting = len(ready) + len(chosen) - self._delivered
@@ -185,7 +188,7 @@ class Sending:
                 self._fetch(queue, workers, len(ready))
             for item in self._intended(chosen, queue):
                 uploading += 1
-                workers.start(self._transfer.upload, item, self._checks.company_id)
+                workers.start(self._transfer.upload, item)
             if self._first is not None and self.fault is None:
                 first, self._first = self._first, None
                 workers.start(self._recovery.control, *first)

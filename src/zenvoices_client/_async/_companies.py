@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from difflib import get_close_matches
 from functools import partial
 
 from _client_kit._async._paging import AsyncListing
@@ -132,6 +131,8 @@ def _code_of(company: Company) -> str:
 
 
 def _ambiguous(wanted: str, count: int, companies: Sequence[Company]) -> ConfigurationError:
+    from difflib import get_close_matches  # imported for errors only
+
     codes = {_code_of(company) for company in companies} - {""}
     nearest = get_close_matches(wanted, sorted(codes), n=SHOWN_CODES, cutoff=0.0)
     seen: str = _shown(nearest) or Text("none", "none")

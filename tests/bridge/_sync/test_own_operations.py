@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 from attrs import evolve
 
+from banqup_client import AskedDocuments, Document
 from bridge import NotFoundError, RejectedError, ServiceError
 from support.bridge_world import HOUR, World
 from support.cases import matrix
@@ -296,6 +297,32 @@ def test_each_function_that_raises_is_loud(
     assert f"{__name__}.{mistake.__name__}, line " in warning.message
     assert report.exported == operation.startswith("inbox")
     assert connection.status().raised == 1
+
+
+def test_function_that_ends_the_run_is_loud_after_other_own_code_failed(
+    caplog: pytest.LogCaptureFixture,
+) -> None:
+    """A rule raised for a document before; both failures are logged and counted."""
+    world = World()
+    broken: list[str] = []
+
+    def only_purchases(asked: AskedDocuments) -> Any:
+        if asked.folder in broken:
+            raise ValueError("mine")
+        return (yield asked.default)
+
+    def rule(document: Document) -> bool:
+        raise KeyError(document.id)
+
+    connection = world.connect(functions={"documents.list": only_purchases}, exportable=rule)
+    connection.activate()
+    world.one()
+    broken.append("SALES")
+    report = run(connection)
+    assert report.raised == 2
+    logged = [record.message for record in caplog.records if record.exc_info]
+    assert len(logged) == 2
+    assert any("only_purchases, line " in message for message in logged)
 
 
 def test_doubt_in_a_function_is_loud_too(caplog: pytest.LogCaptureFixture) -> None:
