@@ -1,7 +1,5 @@
-"""The public names that both clients export."""
+"""The public names that both clients export beside the errors."""
 
-from _client_kit import _errors
-from _client_kit._errors import *  # noqa: F403 - its ``__all__`` names what both clients raise
 from _client_kit._files import Base64
 from _client_kit._operations import Answer, Asked, Call
 from _client_kit._redaction import RedactSecrets
@@ -21,4 +19,3 @@ __all__ = [
     "RetryPolicy",
     "Secret",
 ]
-__all__ += _errors.__all__
