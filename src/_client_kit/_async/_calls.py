@@ -521,6 +521,8 @@ class AsyncCalls:
         return ApiResponse(response.status_code, response.headers, body, secrets)
 
     async def _read(self, response: httpx.Response, limit: Deadline) -> bytes:
+        if response.is_stream_consumed:  # an injected transport has read the body already
+            return response.content
         encoding = response.headers.get("content-encoding", "identity").strip().lower()
         unpack = zlib.decompressobj(47) if encoding in ("gzip", "deflate") else None
         body = bytearray()

@@ -57,6 +57,7 @@ class AsyncListing(Generic[T]):
         self.complete = False
         position = self._first
         seen = empty = 0
+        before: int | None = None
         fingerprints: set[int] = set()
         while len(fingerprints) < MAX_PAGES:
             page = await self._fetch(position)
@@ -71,9 +72,10 @@ class AsyncListing(Generic[T]):
             if page.fingerprint in fingerprints:
                 # Subtract the repeated page's entries from the count.
                 all_seen = page.total is not None and seen - entries >= page.total
-                self.complete = all_seen or page.repeat_is_end
+                self.complete = all_seen or (page.repeat_is_end and page.fingerprint == before)
                 return
-            fingerprints.add(page.fingerprint)
+            before = page.fingerprint
+            fingerprints.add(before)
             yield page
             if page.next is None or (reached and not page.full):
                 self.complete = True

@@ -116,7 +116,7 @@ class Documents(CallGroup):
                 next=(page + 1, token) if token or (by_number and last is not True) else None,
                 fingerprint=fingerprint(content or [token, page]),
                 # The service ignores the page number and repeats its only page.
-                repeat_is_end=by_number and not more and (own or (short and not known)),
+                repeat_is_end=by_number and not more and not known and (own or short),
             )
 
         return Listing(fetch, (0, None))

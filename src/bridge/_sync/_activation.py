@@ -117,7 +117,7 @@ class Baseline:
         return Activation(
             new=self.committed,
             activated_at=head.activated_at,
-            company_id=self.context.checks.company_id,
+            company_id=head.companies[-1] if head.companies else None,
             baseline=head.counts.get("baseline", 0),
             waiting=sum(head.counts.get(name, 0) for name in waiting),
             skipped=Deliveries(self.skipped),

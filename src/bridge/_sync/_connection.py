@@ -230,7 +230,10 @@ class Connection:
             )
             checkpoints = joined("; ", checkpoints, inactive)
         known = session.head.companies
-        found = {**self._checks.all(known), "checkpoints": checkpoints}
+        # Checks of its own: without a readable store, `known` is empty, and a run in another thread
+        # must not take over a number that was not compared with those of the store.
+        checks = evolve(self._checks)
+        found = {**checks.all(known), "checkpoints": checkpoints}
         verification = verification_of(found, lang)
         if not deep:
             return verification
@@ -241,7 +244,7 @@ class Connection:
             self._banqup,
             self._zenvoices,
             space_id=self.space_id,
-            company=partial(self._checks.company, known),
+            company=partial(checks.company, known),
             sample=sample,
             lang=lang,
         )

@@ -96,7 +96,7 @@ class Companies(Pages[Company]):
         limit = self._calls.limit(deadline, timeout)
         listing = self._listing(lambda: limit)
         # The list may move between two pages: keep each company once.
-        seen = {(company.id, company.code): company for company in listing}
+        seen = {(company.id, _code_of(company)): company for company in listing}
         companies = list(seen.values())
         matches = [it for it in companies if _code_of(it) == wanted]
         if not matches:
@@ -145,11 +145,14 @@ def _ambiguous(wanted: str, count: int, companies: Sequence[Company]) -> Configu
         message = Text("several_companies", "{1} companies with the code {0!r}", wanted, count)
     else:
         message = Text("unknown_company", "no company with the code {0!r}", wanted)
-        named = [
-            _code_of(company)
-            for company in companies
-            if wanted.casefold() in ((company.name or "").strip().casefold(), str(company.id))
-        ]
+        named = sorted(
+            {
+                _code_of(company)
+                for company in companies
+                if wanted.casefold() in ((company.name or "").strip().casefold(), str(company.id))
+            }
+            - {""}
+        )
         if named:
             hint = Text(
                 "hint_code_not_name",

@@ -147,6 +147,22 @@ async def test_listing_without_pages_ends_when_nothing_new_comes() -> None:
     assert seen == [0, 1]
 
 
+@pytest.mark.parametrize("total", [100, None])
+@pytest.mark.parametrize("count", [1, 2])
+async def test_repeated_page_is_no_end_of_a_list_that_names_more(
+    total: int | None, count: int
+) -> None:
+    """With a total that was not reached, or where an earlier page comes again, more is left."""
+
+    def function(asked: AskedDocuments) -> Any:
+        yield Call("GET", "/docs")
+        return {"documents": [{"id": f"d{asked.page % count}"}], "total": total}
+
+    listing = client_of(lambda _: [], documents_list=function).documents.list(SPACE)
+    assert len([one.id async for one in listing]) == count
+    assert listing.complete == (total is None and count == 1)
+
+
 async def test_listing_goes_on_by_the_token_that_was_named() -> None:
     """The function gets it back; an absolute link of the API's own origin is one."""
     tokens: list[str | None] = []

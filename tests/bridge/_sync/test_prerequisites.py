@@ -498,6 +498,27 @@ def test_a_code_given_to_another_company_is_not_followed(kept: bool) -> None:
     assert [item.company_id for item in world.zenvoices.inbox] == [world.company] * 2
 
 
+def test_verify_without_a_readable_store_tells_a_run_no_company(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It cannot compare the company with that of before, so a run must ask by itself."""
+    world = World()
+    world.connect().activate()
+    world.zenvoices._companies[world.company].code = "0042-OLD"
+    world.zenvoices.add_company(code="0042", name="Another BV")
+    connection = world.connect()
+
+    def busy(key: str) -> str:
+        raise StoreError("the file is busy", service="bridge", retryable=True)
+
+    with monkeypatch.context() as patched:
+        patched.setattr(world.store, "head", busy)
+        verification = connection.verify()
+    assert [check.name for check in verification.failed] == ["checkpoints"]
+    with pytest.raises(ConfigurationError, match="belongs to another company"):
+        connection.export_new()
+
+
 def test_codes_that_two_companies_swapped_are_not_followed() -> None:
     """Each connection refuses the company of the other."""
     world = World()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import AsyncIterator
 from contextlib import aclosing
 from pathlib import Path
 from typing import Any
@@ -414,6 +415,33 @@ async def test_answers_of_a_mock_transport() -> None:
 
     calls = calls_to(Service(), transport=httpx.MockTransport(answer))
     assert (await calls.call(READ, path=THING))[0] == {"bearer": "Bearer t"}
+
+
+async def test_answer_that_an_injected_transport_has_read() -> None:
+    """A transport that records bodies hands on an answer whose stream is used up."""
+
+    class Recording(httpx.AsyncBaseTransport):
+        async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+            text = '{"token": "t"}' if request.url.path == "/token" else '{"a": 1}'
+            answer = httpx.Response(200, stream=UsedUp([text.encode()]))
+            await answer.aread()
+            return answer
+
+    calls = calls_to(Service(), transport=Recording())
+    assert (await calls.call(READ, path=THING))[0] == {"a": 1}
+
+
+class UsedUp(httpx.AsyncByteStream):
+    """Like a socket: what was read is gone, and nothing more comes."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces
+
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        if not self._pieces:
+            raise httpx.ReadTimeout("nothing more comes")
+        while self._pieces:
+            yield self._pieces.pop()
 
 
 async def test_deadline_shortens_the_wait_for_a_body(clock: Clock) -> None:

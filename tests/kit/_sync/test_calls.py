@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import io
 import time
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -413,6 +414,33 @@ def test_answers_of_a_mock_transport() -> None:
 
     calls = calls_to(Service(), transport=httpx.MockTransport(answer))
     assert calls.call(READ, path=THING)[0] == {"bearer": "Bearer t"}
+
+
+def test_answer_that_an_injected_transport_has_read() -> None:
+    """A transport that records bodies hands on an answer whose stream is used up."""
+
+    class Recording(httpx.BaseTransport):
+        def handle_request(self, request: httpx.Request) -> httpx.Response:
+            text = '{"token": "t"}' if request.url.path == "/token" else '{"a": 1}'
+            answer = httpx.Response(200, stream=UsedUp([text.encode()]))
+            answer.read()
+            return answer
+
+    calls = calls_to(Service(), transport=Recording())
+    assert calls.call(READ, path=THING)[0] == {"a": 1}
+
+
+class UsedUp(httpx.SyncByteStream):
+    """Like a socket: what was read is gone, and nothing more comes."""
+
+    def __init__(self, pieces: list[bytes]) -> None:
+        self._pieces = pieces
+
+    def __iter__(self) -> Iterator[bytes]:
+        if not self._pieces:
+            raise httpx.ReadTimeout("nothing more comes")
+        while self._pieces:
+            yield self._pieces.pop()
 
 
 def test_deadline_shortens_the_wait_for_a_body(clock: Clock) -> None:

@@ -68,6 +68,21 @@ async def test_company_seen_on_two_pages_is_one() -> None:
     assert (await client.companies.resolve("0042")).id == 7
 
 
+@pytest.mark.parametrize(
+    ("codes", "said"),
+    [(["", "7"], "its code is '7'."), (["7", "7"], "its code is '7'."), ([""], "")],
+)
+async def test_name_in_place_of_the_code_is_told_its_code(codes: list[str], said: str) -> None:
+    """Each code once, and none where the company has none."""
+    fake = FakeZenvoices()
+    for code in codes:
+        fake.add_company(code, "ACME")
+    with pytest.raises(ConfigurationError, match="no company with the code 'acme'") as caught:
+        await client_of(fake).companies.resolve("acme")
+    assert ("its code is" in str(caught.value)) == bool(said)
+    assert said in str(caught.value)
+
+
 async def test_no_company_at_all_says_so() -> None:
     """A user without rights on any company sees none."""
     with pytest.raises(ConfigurationError, match="this user can see: none"):
