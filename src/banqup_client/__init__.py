@@ -46,7 +46,7 @@ if _typing.TYPE_CHECKING:
     from _client_kit._async._paging import AsyncListing
     from banqup_client._async._client import AsyncBanqupClient
 
-__all__ = [
+__all__: list[str] = [
     "NOT_WHITELISTED",
     "Address",
     "AskedBytes",

@@ -49,7 +49,7 @@ if _typing.TYPE_CHECKING:
     from bridge._stores.memory import MemoryCheckpoints
     from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 
-__all__ = [
+__all__: list[str] = [
     "Activation",
     "AsyncConnection",
     "AsyncMapper",

@@ -24,7 +24,7 @@ if _typing.TYPE_CHECKING:
     from zenvoices_client._master_models import *
     from zenvoices_client._webhooks import *
 
-__all__ = [
+__all__: list[str] = [
     "SIGNATURE_HEADER",
     "Account",
     "AskedFind",
