@@ -265,8 +265,8 @@ def test_ipython_prints_values_as_people_see_them() -> None:
     shown = formatters.DisplayFormatter()
     for value in (Deliveries(rows("x")), try_mapper()):
         assert pretty.pretty(value) == str(value)
-    for value in (Deliveries(rows("x")), try_mapper(), report("x"), verification("x")):
-        assert shown.format(value)[0]["text/plain"] == str(value)
+    for result in (Deliveries(rows("x")), try_mapper(), report("x"), verification("x")):
+        assert shown.format(result)[0]["text/plain"] == str(result)
 
 
 def test_what_needs_a_person_comes_first() -> None:
