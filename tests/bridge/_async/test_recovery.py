@@ -144,7 +144,7 @@ async def test_upload_applied_after_it_was_looked_up_is_not_repeated() -> None:
         zenvoices = AsyncZenvoicesClient(
             UserLogin("api-user", "demo-password", organisation_code="acme"),
             base_url=served.url,
-            timeout=1.0,
+            timeout=2.0,
         )
         connection = AsyncConnection(
             AsyncBanqupClient(

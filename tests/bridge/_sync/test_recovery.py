@@ -143,7 +143,7 @@ def test_upload_applied_after_it_was_looked_up_is_not_repeated() -> None:
         zenvoices = ZenvoicesClient(
             UserLogin("api-user", "demo-password", organisation_code="acme"),
             base_url=served.url,
-            timeout=1.0,
+            timeout=2.0,
         )
         connection = Connection(
             BanqupClient(
