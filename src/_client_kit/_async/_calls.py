@@ -308,7 +308,9 @@ class AsyncCalls:
             elif call.json is not None:
                 parts = json_parts(call.json)
             return self._prepare(step, url, parts, max_bytes, call.headers)
-        except (TypeError, ValueError, AttributeError, OSError) as error:
+        except ServiceError:
+            raise
+        except Exception as error:
             if raised_by_signal_handler(error):
                 raise
             raise ConfigurationError(f"Call: {error}", service=self.service) from None
