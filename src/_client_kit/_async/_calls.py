@@ -362,20 +362,8 @@ class AsyncCalls:
 
     async def _send(self, request: PreparedRequest, limit: Deadline) -> ApiResponse:
         """Send a request with a token, which is renewed once if the service rejects it."""
-        renewed = False
-        while True:
-            token = await self.token(limit)
-            try:
-                return await self.repeat(
-                    partial(self._succeed, request, limit, token), request.operation, limit
-                )
-            except ServiceError as error:
-                if error.status != 401:
-                    raise
-                self._state.drop(token)
-                if renewed:
-                    raise
-                renewed = True
+        once = partial(self._succeed, request, limit)
+        return await self.repeat(once, request.operation, limit, with_token=True)
 
     async def _succeed(
         self, request: PreparedRequest, limit: Deadline, token: Token
@@ -388,11 +376,12 @@ class AsyncCalls:
 
     async def repeat(
         self,
-        once: Callable[[], Awaitable[_T]],
+        once: Callable[..., Awaitable[_T]],
         operation: Operation,
         limit: Deadline,
         *,
         origin: str | None = None,
+        with_token: bool = False,
     ) -> _T:
         """Call ``once``, which sends one request with httpx, until it succeeds; return its result.
 
@@ -402,6 +391,8 @@ class AsyncCalls:
             operation: The operation that the request belongs to.
             limit: The deadline of all tries and pauses together.
             origin: Scheme, host and port that the request is sent to; the API's by default.
+            with_token: Whether ``once`` is called with a valid token. If the service rejects it,
+                the call is repeated once with a new token; this does not count as a try.
 
         Raises:
             ServiceError: The retry policy or the deadline allows no further try. The error has no
@@ -411,14 +402,16 @@ class AsyncCalls:
         """
         handled = sys.exception()
         tried = 0
+        renewed = False
         while True:
+            tokens = [await self.token(limit)] if with_token else []
             tried += 1
             problem: BaseException
             pause: float | None = None
             try:
                 with OwnCall():
                     async with runtime.time_limit(limit):
-                        return await once()
+                        return await once(*tokens)
             except TargetError as error:
                 problem = error.cause
             except BROKEN as error:
@@ -432,6 +425,12 @@ class AsyncCalls:
             except BaseException as error:  # noqa: BLE001 - raised again below
                 problem = error
             if isinstance(problem, ServiceError):
+                if tokens and problem.status == 401:
+                    self._state.drop(tokens[0])
+                    if not renewed:
+                        renewed = True
+                        tried -= 1
+                        continue
                 pause = self.retry.pause(problem, tried=tried, safe=operation.safe)
                 problem.operation = problem.operation or operation.name
             if pause is None or pause >= limit.remaining():

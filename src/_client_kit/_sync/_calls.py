@@ -363,20 +363,8 @@ class Calls:
 
     def _send(self, request: PreparedRequest, limit: Deadline) -> ApiResponse:
         """Send a request with a token, which is renewed once if the service rejects it."""
-        renewed = False
-        while True:
-            token = self.token(limit)
-            try:
-                return self.repeat(
-                    partial(self._succeed, request, limit, token), request.operation, limit
-                )
-            except ServiceError as error:
-                if error.status != 401:
-                    raise
-                self._state.drop(token)
-                if renewed:
-                    raise
-                renewed = True
+        once = partial(self._succeed, request, limit)
+        return self.repeat(once, request.operation, limit, with_token=True)
 
     def _succeed(self, request: PreparedRequest, limit: Deadline, token: Token) -> ApiResponse:
         answer = self._exchange(request, limit, token)
@@ -387,11 +375,12 @@ class Calls:
 
     def repeat(
         self,
-        once: Callable[[], _T],
+        once: Callable[..., _T],
         operation: Operation,
         limit: Deadline,
         *,
         origin: str | None = None,
+        with_token: bool = False,
     ) -> _T:
         """Call ``once``, which sends one request with httpx, until it succeeds; return its result.
 
@@ -401,6 +390,8 @@ class Calls:
             operation: The operation that the request belongs to.
             limit: The deadline of all tries and pauses together.
             origin: Scheme, host and port that the request is sent to; the API's by default.
+            with_token: Whether ``once`` is called with a valid token. If the service rejects it,
+                the call is repeated once with a new token; this does not count as a try.
 
         Raises:
             ServiceError: The retry policy or the deadline allows no further try. The error has no
@@ -410,14 +401,16 @@ class Calls:
         """
         handled = sys.exception()
         tried = 0
+        renewed = False
         while True:
+            tokens = [self.token(limit)] if with_token else []
             tried += 1
             problem: BaseException
             pause: float | None = None
             try:
                 with OwnCall():
                     with runtime.time_limit(limit):
-                        return once()
+                        return once(*tokens)
             except TargetError as error:
                 problem = error.cause
             except BROKEN as error:
@@ -431,6 +424,12 @@ class Calls:
             except BaseException as error:  # noqa: BLE001 - raised again below
                 problem = error
             if isinstance(problem, ServiceError):
+                if tokens and problem.status == 401:
+                    self._state.drop(tokens[0])
+                    if not renewed:
+                        renewed = True
+                        tried -= 1
+                        continue
                 pause = self.retry.pause(problem, tried=tried, safe=operation.safe)
                 problem.operation = problem.operation or operation.name
             if pause is None or pause >= limit.remaining():

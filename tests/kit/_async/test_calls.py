@@ -166,6 +166,24 @@ async def test_second_401_is_raised() -> None:
     assert len(service.token_requests) == 3
 
 
+async def test_tries_are_counted_across_a_renewal(clock: Clock) -> None:
+    """A renewal is no try, and does not start the count anew."""
+    service = Service(*map(reply, [503, 503, 503, 401, 503, 503]))
+    with pytest.raises(UnavailableError):
+        await calls_to(service).call(READ, path=THING)
+    assert len(service.requests) == 5
+    assert clock.pauses == [0.25, 0.5, 1.0]
+
+
+async def test_token_that_ends_during_a_pause_is_renewed(clock: Clock) -> None:
+    """The next try has a token that is valid then, and one 401 is still no error."""
+    service = Service(reply(503, None, {"Retry-After": "50"}), reply(401))
+    service.token_life = 60.0
+    await calls_to(service).call(READ, path=THING)
+    assert clock.pauses == [50.0]
+    assert service.bearers == [f"Bearer {TOKEN}-{number}" for number in (1, 2, 3)]
+
+
 @pytest.mark.parametrize("good", [True, False])
 async def test_one_token_request_for_many(good: bool) -> None:
     """32 at once ask for one token, and a refusal is shared by all of them."""
