@@ -445,19 +445,27 @@ class Calls:
         token = self._state.current()
         if token is not None:
             return token
+        known = self._state.failure
         try:
             with self._state.flight(runtime.SingleFlight).acquire(limit):
-                return self._state.current() or self._fetch_token(limit)
+                token = self._state.current()
+                failure = self._state.failure
+                if token is None and failure is not None and failure is not known:
+                    # It failed while this call waited. Without this, each waiting call would
+                    # repeat all tries, one call after the other.
+                    raise failure.copy()
+                return token or self._fetch_token(limit)
         except TimeoutError as error:
             if raised_by_signal_handler(error):
                 raise
-            raise self._too_late(self._dialect.login.name) from None
+            # Another call's request took too long: that is an outage and may pass.
+            raise self._too_late(self._dialect.login.name, retryable=True) from None
 
-    def _too_late(self, call: str) -> UnavailableError:
+    def _too_late(self, call: str, *, retryable: bool = False) -> UnavailableError:
         message = Text(
             "deadline_passed", "{0}: the deadline passed before the request was sent", call
         )
-        return UnavailableError(message, service=self.service, retryable=False, operation=call)
+        return UnavailableError(message, service=self.service, retryable=retryable, operation=call)
 
     def _fetch_token(self, limit: Deadline) -> Token:
         # Requesting a token changes nothing, so the request may be repeated like a read.
@@ -465,8 +473,11 @@ class Calls:
         headers = {**self._headers, "Content-Type": self._dialect.login_type}
         url = self.base_url + operation.path
         request = PreparedRequest(operation, url, headers, self._dialect.login_body())
+        tried = 0
 
         def once() -> Token:
+            nonlocal tried
+            tried += 1
             asked_at = _clock.monotonic()
             token = self._dialect.read_token(self._exchange(request, limit), operation)
             self._state.store(token, asked_at)
@@ -483,6 +494,10 @@ class Calls:
                 error.hint = joined(" ", asked, error.hint)
             name_correction(error, operation)
             error.applied = False  # the call that needs the token was not sent
+            # A deadline that ended the tries is this call's own.
+            in_time = limit.remaining() > 0
+            if in_time and self.retry.pause(error, tried=tried, safe=True) is None:
+                self._state.failure = error.copy()
             raise
 
     def _exchange(
