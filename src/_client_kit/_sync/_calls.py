@@ -380,6 +380,7 @@ class Calls:
         limit: Deadline,
         *,
         origin: str | None = None,
+        proxied: bool | None = None,
         with_token: bool = False,
     ) -> _T:
         """Call ``once``, which sends one request with httpx, until it succeeds; return its result.
@@ -390,6 +391,8 @@ class Calls:
             operation: The operation that the request belongs to.
             limit: The deadline of all tries and pauses together.
             origin: Scheme, host and port that the request is sent to; the API's by default.
+            proxied: Whether the request may use a proxy of the environment; by default, if the HTTP
+                client is this library's own.
             with_token: Whether ``once`` is called with a valid token. If the service rejects it,
                 the call is repeated once with a new token; this does not count as a try.
 
@@ -420,6 +423,7 @@ class Calls:
                     service=self.service,
                     origin=origin or self.origin,
                     in_time=limit.remaining() > 0,
+                    proxied=self._given is None if proxied is None else proxied,
                 )
             except BaseException as error:  # noqa: BLE001 - raised again below
                 problem = error

@@ -133,7 +133,8 @@ class AsyncStorage:
         limit: Deadline,
     ) -> None:
         origin = f"{signed.scheme}://{signed.host}"
-        await self._calls.repeat(once, operation, limit, origin=origin)
+        proxied = self._given is None
+        await self._calls.repeat(once, operation, limit, origin=origin, proxied=proxied)
 
     async def _ask(
         self,

@@ -134,7 +134,8 @@ class Storage:
         limit: Deadline,
     ) -> None:
         origin = f"{signed.scheme}://{signed.host}"
-        self._calls.repeat(once, operation, limit, origin=origin)
+        proxied = self._given is None
+        self._calls.repeat(once, operation, limit, origin=origin, proxied=proxied)
 
     def _ask(
         self,

@@ -19,6 +19,7 @@ from banqup_client import (
     ProtocolError,
     Secret,
     ServiceError,
+    UnreachableError,
 )
 from banqup_client._storage import StorageHosts
 from banqup_client.testing import FakeBanqup, FakeFile
@@ -136,6 +137,28 @@ async def test_only_listed_hosts_are_asked(url: str) -> None:
     with pytest.raises(ProtocolError):
         await client.files.download(SPACE, "f1")
     assert asked == []
+
+
+async def test_injected_storage_transport_is_not_blamed_on_the_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It does not use the environment's proxy, so that a change there would help nothing."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    client = AsyncBanqupClient(
+        credentials(),
+        Environment.UAT_EU,
+        retry=ONCE,
+        transport=Scripted(lambda _: file_details(SIGNED, 3)),
+        storage_transport=httpx.MockTransport(refuse),
+    )
+    with pytest.raises(UnreachableError) as caught:
+        await client.files.download(SPACE, "f1")
+    assert caught.value.code == "unreachable"
+    assert "HTTPS_PROXY" not in str(caught.value)
 
 
 async def test_other_hosts_can_be_listed() -> None:
