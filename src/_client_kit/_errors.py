@@ -28,8 +28,9 @@ pickled. Classes marked (banqup) are public in ``banqup_client``. All others are
 
 from __future__ import annotations
 
+from copy import copy
 from datetime import datetime
-from typing import Any, ClassVar, Self, TypeVar
+from typing import Any, ClassVar, Self
 
 from _client_kit._text import Text
 
@@ -43,7 +44,6 @@ __all__ = [
     "RateLimitedError",
     "RejectedError",
     "ServiceError",
-    "StoreError",
     "UnavailableError",
     "UnreachableError",
 ]
@@ -122,23 +122,18 @@ class ServiceError(Exception):
         return " ".join(parts)
 
     def __reduce__(self) -> tuple[Any, ...]:
-        return _rebuild, (type(self), self.args, dict(self.__dict__))
+        return _bare, (type(self), *self.args), dict(self.__dict__)
 
     def copy(self) -> Self:
         """Return a new instance with the same values and cause, and no traceback."""
-        copy = _rebuild(type(self), self.args, dict(self.__dict__))
-        copy.__cause__ = self.__cause__
-        return copy
+        twin = copy(self)
+        twin.__cause__ = self.__cause__
+        return twin
 
 
-_E = TypeVar("_E", bound="ServiceError")
-
-
-def _rebuild(cls: type[_E], args: tuple[Any, ...], state: dict[str, Any]) -> _E:
-    error = cls.__new__(cls, *args)
-    error.args = args
-    error.__dict__.update(state)
-    return error
+def _bare(cls: type[ServiceError], *args: object) -> ServiceError:
+    """Return an error without attributes: each class has an ``__init__`` of its own."""
+    return cls.__new__(cls, *args)
 
 
 class ConfigurationError(ServiceError):
@@ -210,6 +205,7 @@ class ProtocolError(ServiceError):
 class StoreError(ServiceError):
     """The checkpoint store failed."""
 
+    __module__ = "bridge"
     kind = "store"
 
 

@@ -1,18 +1,5 @@
-"""The public names that both clients export."""
+"""The public names that both clients export beside the errors."""
 
-from _client_kit._errors import (
-    ConfigurationError,
-    CredentialsError,
-    NotFoundError,
-    OutcomeUnknownError,
-    PermissionDeniedError,
-    ProtocolError,
-    RateLimitedError,
-    RejectedError,
-    ServiceError,
-    UnavailableError,
-    UnreachableError,
-)
 from _client_kit._files import Base64
 from _client_kit._operations import Answer, Asked, Call
 from _client_kit._redaction import RedactSecrets
@@ -26,20 +13,9 @@ __all__ = [
     "Asked",
     "Base64",
     "Call",
-    "ConfigurationError",
-    "CredentialsError",
     "Listing",
-    "NotFoundError",
-    "OutcomeUnknownError",
     "Page",
-    "PermissionDeniedError",
-    "ProtocolError",
-    "RateLimitedError",
     "RedactSecrets",
-    "RejectedError",
     "RetryPolicy",
     "Secret",
-    "ServiceError",
-    "UnavailableError",
-    "UnreachableError",
 ]

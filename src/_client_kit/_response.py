@@ -15,13 +15,7 @@ from _client_kit._operations import USER_CODE, Answer
 from _client_kit._redaction import sanitise
 from _client_kit._retry import parse_retry_after
 from _client_kit._secret import Secret
-from _client_kit._status import (
-    CONTRACT_HINT,
-    WEB_PAGE_HINT,
-    WHOLE_HINT,
-    name_correction,
-    web_page,
-)
+from _client_kit._status import CONTRACT_HINT, WEB_PAGE_HINT, WHOLE_HINT, name_correction
 from _client_kit._text import Text
 from _client_kit._times import parse_time
 
@@ -179,7 +173,9 @@ def _unreadable(
     A web page gets a message and a hint of its own.
     """
     if answer.is_web_page:
-        message, hint = web_page(call, service, answer.describe()), WEB_PAGE_HINT
+        name, body = service.capitalize(), answer.describe()
+        message = Text("web_page", "{0}: this is a web page, not {1} ({2})", call, name, body)
+        hint = WEB_PAGE_HINT
     return ProtocolError(message, service=service, hint=hint, operation=call, **answer.facts)
 
 

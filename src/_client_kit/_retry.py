@@ -1,10 +1,9 @@
 """Decide whether a call is repeated, and how long to wait before that.
 
-The loops that use the policy are in ``_async/_calls.py`` and in banqup_client's
-``_async/_storage.py``. Whether a document is tried again in a later run is decided in
-``bridge/_delivery``.
+The loop that uses the policy is ``AsyncCalls.repeat`` in ``_async/_calls.py``. Whether a document
+is tried again in a later run is decided in ``bridge/_delivery``.
 
-The policy is our own, with the parameters of the library stamina. The loops need the response's
+The policy is our own, with the parameters of the library stamina. The loop needs the response's
 body, which shows whether a 500 is a refusal, and the caller's deadline. A retry library has
 neither.
 """

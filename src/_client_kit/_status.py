@@ -50,12 +50,6 @@ WEB_PAGE_HINT = Text(
 )
 
 
-def web_page(call: str, service: str, body: Text) -> Text:
-    """Return the message for a web page that was sent instead of an answer."""
-    name = service.capitalize()
-    return Text("web_page", "{0}: this is a web page, not {1} ({2})", call, name, body)
-
-
 def meaning_of(status: int, *, safe: bool) -> tuple[type[ServiceError], Text, Text | None]:
     """Return the error class, text and hint for a status other than success.
 

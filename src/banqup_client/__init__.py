@@ -7,8 +7,10 @@ was not checked against the service. ``contract.json`` has the source of each fa
 
 import typing as _typing
 
+from _client_kit import _errors as _kinds
 from _client_kit import _public
 from _client_kit._arguments import ServiceWord
+from _client_kit._errors import *
 from _client_kit._lazy import lazy_names as _lazy_names
 from _client_kit._public import *
 from _client_kit._version import __version__ as __version__
@@ -44,7 +46,7 @@ if _typing.TYPE_CHECKING:
     from _client_kit._async._paging import AsyncListing
     from banqup_client._async._client import AsyncBanqupClient
 
-__all__ = [
+__all__: list[str] = [
     "NOT_WHITELISTED",
     "Address",
     "AskedBytes",
@@ -74,6 +76,7 @@ __all__ = [
     "UrlExpiredError",
     "User",
 ]
+__all__ += _kinds.__all__
 __all__ += _public.__all__
 
 # The async names are imported on first use, so that code without an event loop does not import

@@ -1,11 +1,13 @@
-"""Base URLs of Banqup's environments."""
+"""Base URLs of Banqup's environments, and the ids of spaces."""
 
 from __future__ import annotations
 
 from enum import Enum
 
+from _client_kit._address import check_id
 from _client_kit._arguments import check_instance
 from _client_kit._errors import ConfigurationError
+from _client_kit._text import Text
 
 
 class Environment(Enum):
@@ -44,3 +46,24 @@ def address_of(environment: Environment | None, base_url: str | None) -> str:
         return base_url
     message = "give either an environment, such as Environment.UAT_EU, or base_url="
     raise ConfigurationError(message, service="banqup")
+
+
+def check_space_id(given: object, name: str, *, service: str) -> str:
+    """Return the id of a space as text.
+
+    For a text, the error's hint says where to find the ids.
+
+    Raises:
+        ConfigurationError: The id is not usable.
+    """
+    try:
+        return check_id(given, name, service=service)
+    except ConfigurationError as error:
+        if isinstance(given, str):
+            error.hint = Text(
+                "hint_space_id",
+                "Give the id of the space, such as 3fa85f64-5717-4562-b3fc-2c963f66afa6, and not "
+                "its name or its address: banqup-zenvoices pairs lists the ids (in Python: "
+                "spaces.list()).",
+            )
+        raise

@@ -61,12 +61,17 @@ class SignedUrl(httpx.URL):
         """Path and query as they were signed."""
         return f"/{self._signed.reveal().split('/', 3)[3]}".encode("ascii")
 
+    @property
+    def origin(self) -> str:
+        """Scheme and host, for messages."""
+        return f"{self.scheme}://{self.host}"
+
     def whole(self) -> SignedUrl:
         """Return the whole URL for an injected transport: a fake needs path and query."""
         return SignedUrl(self._signed, self._signed.reveal(), of_api=self.of_api)
 
     def __repr__(self) -> str:
-        return f"SignedUrl('{self.scheme}://{self.host}/***')"
+        return f"SignedUrl('{self.origin}/***')"
 
 
 class StorageHosts:

@@ -2,21 +2,10 @@
 
 import typing as _typing
 
+from _client_kit import _errors as _kinds
 from _client_kit._arguments import ServiceWord
-from _client_kit._errors import (
-    ConfigurationError,
-    CredentialsError,
-    NotFoundError,
-    OutcomeUnknownError,
-    PermissionDeniedError,
-    ProtocolError,
-    RateLimitedError,
-    RejectedError,
-    ServiceError,
-    StoreError,
-    UnavailableError,
-    UnreachableError,
-)
+from _client_kit._errors import *
+from _client_kit._errors import StoreError
 from _client_kit._lazy import lazy_names as _lazy_names
 from _client_kit._version import __version__ as __version__
 from banqup_client._errors import FileNotReadyError, FileRefusedError, UrlExpiredError
@@ -60,18 +49,16 @@ if _typing.TYPE_CHECKING:
     from bridge._stores.memory import MemoryCheckpoints
     from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 
-__all__ = [
+__all__: list[str] = [
     "Activation",
     "AsyncConnection",
     "AsyncMapper",
     "BusyError",
     "Check",
     "CheckpointStore",
-    "ConfigurationError",
     "Confirmation",
     "Connection",
     "ConnectionConfig",
-    "CredentialsError",
     "Deliveries",
     "DeliveryRow",
     "DocumentFailed",
@@ -95,28 +82,19 @@ __all__ = [
     "MemoryCheckpoints",
     "Namesakes",
     "NotActivatedError",
-    "NotFoundError",
-    "OutcomeUnknownError",
     "Pairs",
-    "PermissionDeniedError",
     "ProgressBar",
-    "ProtocolError",
-    "RateLimitedError",
-    "RejectedError",
     "Request",
     "Row",
     "RunEnded",
     "RunStarted",
     "SQLAlchemyCheckpoints",
     "SQLiteCheckpoints",
-    "ServiceError",
     "ServiceWord",
     "Skip",
     "SourceFile",
     "Status",
     "StoreError",
-    "UnavailableError",
-    "UnreachableError",
     "UrlExpiredError",
     "Verification",
     "Wait",
@@ -128,6 +106,7 @@ __all__ = [
     "set_language",
     "without",
 ]
+__all__ += _kinds.__all__
 
 # Import the modules of these names at first use: a program that uses none of them starts faster.
 _LAZY = {

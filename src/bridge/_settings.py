@@ -20,7 +20,7 @@ from _client_kit._errors import ConfigurationError
 from _client_kit._json import is_list
 from _client_kit._text import Text, joined
 from banqup_client import Environment
-from banqup_client._space_id import check_space_id
+from banqup_client._environment import check_space_id
 from bridge._delivery.ids import company_code_of
 from bridge._errors import configuration_error, setting_error
 

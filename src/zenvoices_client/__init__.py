@@ -7,7 +7,9 @@ from other facts and was not checked against the service. ``contract.json`` has 
 
 import typing as _typing
 
+from _client_kit import _errors as _kinds
 from _client_kit import _public
+from _client_kit._errors import *
 from _client_kit._lazy import lazy_names as _lazy_names
 from _client_kit._public import *
 from _client_kit._version import __version__ as __version__
@@ -22,7 +24,7 @@ if _typing.TYPE_CHECKING:
     from zenvoices_client._master_models import *
     from zenvoices_client._webhooks import *
 
-__all__ = [
+__all__: list[str] = [
     "SIGNATURE_HEADER",
     "Account",
     "AskedFind",
@@ -52,6 +54,7 @@ __all__ = [
     "ZenvoicesClient",
     "verify_signature",
 ]
+__all__ += _kinds.__all__
 __all__ += _public.__all__
 
 # The module to import when a name is first used. A sync export needs none of these modules. The

@@ -10,6 +10,7 @@ from _client_kit._errors import ProtocolError
 from _client_kit._files import Base64
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
+from _client_kit._operations import IN_DOUBT
 from _client_kit._response import ApiResponse, unexpected
 from _client_kit._text import Text
 from zenvoices_client._dialect import is_envelope, member
@@ -73,9 +74,6 @@ def uploaded_document(payload: object, answer: ApiResponse, operation: Operation
     raise ProtocolError(
         message,
         service="zenvoices",
+        hint=IN_DOUBT,
         **answer.facts,
-        hint=Text(
-            "hint_look_up",
-            "Whether the document arrived is not known: look it up before sending again.",
-        ),
     )

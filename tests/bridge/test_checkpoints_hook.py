@@ -229,6 +229,9 @@ def hooks_that_raise(error: Exception) -> list[HookCheckpoints]:
         (TimeoutError("hunter2"), True),
         (ConnectionResetError("hunter2"), True),
         (DriverError("password=hunter2"), True),
+        (RuntimeError("hunter2"), True),
+        (StoreError("hunter2", service="bridge", retryable=True), True),
+        (StoreError("hunter2", service="bridge"), False),
     ],
     ids=lambda value: type(value).__name__ if isinstance(value, Exception) else str(value),
 )

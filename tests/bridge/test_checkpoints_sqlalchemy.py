@@ -132,6 +132,20 @@ def test_postgres_judges_a_lease_after_waiting_for_its_row(server: str) -> None:
 
 
 @pytest.mark.long
+def test_postgres_that_rounds_floats_is_not_called_damaged(server: str) -> None:
+    """Servers before version 12 return 15 digits of a time, unless they are asked for all."""
+    engine = sa.create_engine(server, connect_args={"options": "-c extra_float_digits=0"})
+    store = SQLAlchemyCheckpoints(engine)
+    store.create_tables()
+    lease = store.acquire("rounded", "worker", 60)
+    assert lease is not None
+    row = Row("d1", "waiting", 1_790_000_000.123456, "{}")
+    store.commit(lease, rows=[row], ttl=60)
+    assert store.find("rounded", ["d1"]) == [row]
+    engine.dispose()
+
+
+@pytest.mark.long
 def test_postgres_waits_for_its_disk_though_told_not_to(server: str) -> None:
     """A commit is durable also where the database's default is not to wait for the disk."""
     engine = sa.create_engine(server, connect_args={"options": "-c synchronous_commit=off"})

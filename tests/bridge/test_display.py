@@ -261,8 +261,12 @@ def test_values_print_the_same_way_everywhere() -> None:
 def test_ipython_prints_values_as_people_see_them() -> None:
     """In its terminal too, and for the tuples that it would print in its own way."""
     pretty = pytest.importorskip("IPython.lib.pretty", reason="IPython is not installed")
+    formatters = pytest.importorskip("IPython.core.formatters", reason="IPython is not installed")
+    shown = formatters.DisplayFormatter()
     for value in (Deliveries(rows("x")), try_mapper()):
         assert pretty.pretty(value) == str(value)
+    for result in (Deliveries(rows("x")), try_mapper(), report("x"), verification("x")):
+        assert shown.format(result)[0]["text/plain"] == str(result)
 
 
 def test_what_needs_a_person_comes_first() -> None:

@@ -513,16 +513,18 @@ class Calls:
             raise self._too_late(operation.name)
         check = unchecked if operation.safe else limit.check
         check()
-        content = request.content
-        if content is not None and not isinstance(content, bytes):
-            content = _in_time(cast("Iterable[bytes]", content), limit, check)
+        # Name no body in memory here: that of a login holds a password, and an error tracker or a
+        # log handler shows the local variables of this frame.
+        streamed = None
+        if not isinstance(request.content, bytes | None):
+            streamed = _in_time(cast("Iterable[bytes]", request.content), limit, check)
         # An injected httpx client must not build the request: this client would add its default
         # headers, query parameters and cookies.
         built = httpx.Request(
             operation.method,
             request.url,
             headers=request.headers,
-            content=content,
+            content=streamed or request.content,
             extensions={"timeout": limit.timeouts()},
         )
         if token is not None:

@@ -6,7 +6,7 @@ A transport adds no default headers, follows no redirects and logs no URL.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Awaitable, Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import cast
 
@@ -74,7 +74,9 @@ class AsyncStorage:
         signed = self._hosts.check(url)
         if target.size is not None:
             target.check(target.size)
-        await self._repeat(lambda: self._get(signed, target, limit), self._down, signed, limit)
+        once = partial(self._get, signed, target, limit)
+        proxied = self._given is None
+        await self._calls.repeat(once, self._down, limit, origin=signed.origin, proxied=proxied)
 
     async def _get(self, signed: SignedUrl, target: Target, limit: Deadline) -> None:
         """Request a file's content and write it.
@@ -123,18 +125,8 @@ class AsyncStorage:
             if not 200 <= response.status_code < 300:
                 raise refusal("files.upload", response.status_code, response.headers)
 
-        await self._repeat(once, self._up, signed, limit)
-
-    async def _repeat(
-        self,
-        once: Callable[[], Awaitable[None]],
-        operation: Operation,
-        signed: SignedUrl,
-        limit: Deadline,
-    ) -> None:
-        origin = f"{signed.scheme}://{signed.host}"
         proxied = self._given is None
-        await self._calls.repeat(once, operation, limit, origin=origin, proxied=proxied)
+        await self._calls.repeat(once, self._up, limit, origin=signed.origin, proxied=proxied)
 
     async def _ask(
         self,

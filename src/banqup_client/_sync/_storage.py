@@ -7,7 +7,7 @@ A transport adds no default headers, follows no redirects and logs no URL.
 from __future__ import annotations
 
 import ssl
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from functools import partial
 from typing import cast
 
@@ -75,7 +75,9 @@ class Storage:
         signed = self._hosts.check(url)
         if target.size is not None:
             target.check(target.size)
-        self._repeat(lambda: self._get(signed, target, limit), self._down, signed, limit)
+        once = partial(self._get, signed, target, limit)
+        proxied = self._given is None
+        self._calls.repeat(once, self._down, limit, origin=signed.origin, proxied=proxied)
 
     def _get(self, signed: SignedUrl, target: Target, limit: Deadline) -> None:
         """Request a file's content and write it.
@@ -124,18 +126,8 @@ class Storage:
             if not 200 <= response.status_code < 300:
                 raise refusal("files.upload", response.status_code, response.headers)
 
-        self._repeat(once, self._up, signed, limit)
-
-    def _repeat(
-        self,
-        once: Callable[[], None],
-        operation: Operation,
-        signed: SignedUrl,
-        limit: Deadline,
-    ) -> None:
-        origin = f"{signed.scheme}://{signed.host}"
         proxied = self._given is None
-        self._calls.repeat(once, operation, limit, origin=origin, proxied=proxied)
+        self._calls.repeat(once, self._up, limit, origin=signed.origin, proxied=proxied)
 
     def _ask(
         self,

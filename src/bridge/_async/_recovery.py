@@ -73,9 +73,9 @@ class AsyncRecovery:
             return arrived(found, external_id)
         if delivery.state == "uncertain" and delivery.intended_at is None:
             return None
-        if found.outcome == "cannot tell":
-            return _CANNOT_TELL
         company_id = delivery.company_id or self._context.checks.company_id
+        if found.outcome == "cannot tell":
+            return self._undecided(company_id)
         lags = self._session.head.lookups_lag
         control = "fails" if lags else await self._control(company_id)
         if control == "fails":
@@ -151,7 +151,13 @@ class AsyncRecovery:
             # use. So test look-ups again: the number may have been closed since the last test.
             if found.outcome == "not found" and await self._probe(company_id) == "works":
                 return None
-        return _CANNOT_TELL
+        return self._undecided(company_id)
+
+    def _undecided(self, company_id: int) -> transitions.Undecidable:
+        if company_id == self._context.checks.company_id:
+            return _CANNOT_TELL
+        template = "Zenvoices does not say what it has under the company's old number {0}"
+        return transitions.Undecidable(Text("old_number", template, str(company_id)))
 
     async def look_up(self, delivery: Delivery, external_id: str) -> Lookup:
         """Look a document up under the company number of its upload, then under the present one.

@@ -9,7 +9,7 @@ from attrs import evolve
 from _client_kit._address import is_id
 from _client_kit._response import Page
 from banqup_client import Document
-from banqup_client._space_id import check_space_id
+from banqup_client._environment import check_space_id
 from bridge._errors import setting_error
 
 _UUID = re.compile(r"[0-9A-Fa-f]{8}(-[0-9A-Fa-f]{4}){3}-[0-9A-Fa-f]{12}")

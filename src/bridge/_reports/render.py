@@ -137,6 +137,10 @@ class Printable:
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002 - IPython's call
         printer.text(str(self))
 
+    # IPython prefers this to the `__repr__` of attrs' classes.
+    def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
+        return {"text/plain": self.to_text(), "text/html": self.to_html()}
+
 
 class Result(Printable):
     """A printable value with a `to_dict` that returns its attributes and some of its properties."""

@@ -46,6 +46,12 @@ _converter = Converter(detailed_validation=False)
 # A time in whole numbers has the same text before and after it is saved.
 _converter.register_unstructure_hook(float, float)
 
+_BUGS = (
+    *(ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError),
+    *(TypeError, ValueError),
+)
+"""Exceptions of a hook that come again at each call, because its code must be corrected."""
+
 _T = TypeVar("_T")
 
 
@@ -192,14 +198,13 @@ class HookCheckpoints(RecordStore):
             if raised_by_signal_handler(error):
                 raise
             place = place_of(error)
-            # Python's own exceptions, except those of the system, are bugs: they come again.
-            is_bug = type(error).__module__ == "builtins" and not isinstance(error, OSError)
+            passing = not isinstance(error, _BUGS) and getattr(error, "retryable", True)
             failed = store_error(
                 "hook_raised",
                 "the application's {0} hook raised {1} at {2}",
                 *(hook, type(error).__name__, place),
                 hint="Its own traceback, the cause of this error, shows the line.",
-                retryable=not is_bug,
+                retryable=passing,
             )
             if place != self._raised_at:
                 self._raised_at = place

@@ -76,7 +76,9 @@ _ISOLATION = {"postgresql": "READ COMMITTED", "sqlite": "SERIALIZABLE"}
 
 # Insert a missing row. Lock the row until the transaction ends; in SQLite, lock the whole file.
 _LOCK = f"{INSERT_CONNECTION} bridge_connection.fence"
-_VERSION = "SELECT version FROM bridge_connection WHERE key = :key"
+_VERSION = "SELECT version{0} FROM bridge_connection WHERE key = :key"
+# Some servers return only 15 digits of a float by default, and then the checksums would not match.
+_ALL_DIGITS = {"postgresql": ", set_config('extra_float_digits', '3', true)", "sqlite": ""}
 
 
 class SQLAlchemyCheckpoints(SQLStore):
@@ -134,6 +136,7 @@ class SQLAlchemyCheckpoints(SQLStore):
                 'connect_args={{"check_same_thread": False}}), or name a file.',
             )
         self._dialect = dialect
+        self._version = _VERSION.format(_ALL_DIGITS[dialect])
         self._engine = engine
         # Without this lock, two threads that share one connection would share a transaction.
         self._turn = threading.Lock() if one_connection else contextlib.nullcontext()
@@ -163,7 +166,7 @@ class SQLAlchemyCheckpoints(SQLStore):
             with db.begin():
                 if write:
                     execute(_LOCK, columns_of(key, ConnectionRecord()))
-                version = execute(_VERSION, {"key": key}).scalar()
+                version = execute(self._version, {"key": key}).scalar()
                 if version is not None and version != VERSION:
                     raise newer_version(THE_CHECKPOINT, version)
                 yield execute

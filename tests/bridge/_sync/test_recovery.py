@@ -714,6 +714,7 @@ def test_restored_backup_of_a_company_linked_anew(visible: bool | None) -> None:
         still_answers(world, visible=visible)
     report = connection.export_new(look_first=True)
     assert (report.exported, world.states[sent]) == (0, "delivered" if visible else "uncertain")
+    assert visible or f"old number {world.company}" in world.delivery(sent).reason
     world.clock.pass_(2 * DAY)
     fresh = world.one()
     assert connection.export_new().exported == 1

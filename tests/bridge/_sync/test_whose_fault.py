@@ -376,6 +376,7 @@ def test_success_without_a_number(after: bool) -> None:
     documents = world.publish(5)
     report = connection.export_new()
     assert (report.ok, report.exported) == (True, 5)
+    assert len(report.notes) == (0 if after else 6)
     numbers = {world.delivery(name).inbox_id for name in documents}
     assert (None in numbers) is not after
     world.clock.pass_(2 * DAY)
