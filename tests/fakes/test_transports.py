@@ -254,6 +254,14 @@ def test_delay_beyond_the_read_timeout_times_out_but_applies() -> None:
     assert (slept, len(fake.documents(world.space))) == ([5, 5], 1)
 
 
+def test_request_that_fails_after_it_was_applied_is_read_whole(world: World) -> None:
+    """A drop in the middle of the body, scripted for afterwards, does not prevent the request."""
+    world.fake.faults.add("documents.create", nth=1, action=Fault.drop(body_read=9), when="after")
+    with pytest.raises(httpx.ReadError):
+        world.create()
+    assert len(world.fake.documents(world.space)) == 1
+
+
 def test_delayed_request_is_applied_after_the_delay(world: World) -> None:
     """A request is not applied while a delay before it lasts; with a delay after it, it is."""
     seen: list[int] = []

@@ -72,7 +72,8 @@ class Fault:
         Args:
             reset: Whether to close with a TCP reset; otherwise in an orderly way.
             body_read: Close after reading this many bytes of the request's body, while the client
-                is still writing, and never apply the request; None reads all of it.
+                is still writing, and never apply the request; None reads all of it, and so does
+                ``when="after"``.
         """
         return Fault("drop", Reply(0), Delivery("reset" if reset else "drop"), body_read=body_read)
 

@@ -130,9 +130,8 @@ class _Handler(BaseHTTPRequestHandler):
         )
         service.begin(call)
         try:
-            cut = call.scripted.action.body_read
-            if cut is not None:
-                self.rfile.read(min(cut, int(headers.get("content-length", cut))))
+            if call.cut is not None:
+                self.rfile.read(min(call.cut, int(headers.get("content-length", call.cut))))
                 self._reset_at_end()
                 raise ConnectionResetError
             call.body = self._read_body(call.headers)

@@ -54,6 +54,11 @@ class Call(FakeRequest):
     scripted: ScriptedFault = NO_FAULT
 
     @property
+    def cut(self) -> int | None:
+        """Number of bytes of the body to read before dropping the connection; None for all."""
+        return self.scripted.action.body_read if self.scripted.when == "before" else None
+
+    @property
     def pause(self) -> float:
         """Seconds to wait before the request is applied or fails."""
         return self.scripted.action.pause if self.scripted.when == "before" else 0.0
