@@ -265,6 +265,7 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "help lang": ("language of texts and reports", "langue des textes et des rapports", "taal van teksten en verslagen"),
     "help verbose": ("show the log, too (in English)", "affiche aussi le journal (en anglais)", "toont ook het logboek (in het Engels)"),
     "commands": ("commands", "commandes", "opdrachten"),
+    "arguments": ("arguments", "arguments", "argumenten"),
     "help help": ("show this text", "affiche ce texte", "toont deze tekst"),
     "help version": ("show the version", "affiche la version", "toont de versie"),
     "help mapper": ("your own mapper, for every connection", "votre propre fonction de conversion (mapper), pour toutes les connexions", "uw eigen omzettingsfunctie (mapper), voor elke koppeling"),
