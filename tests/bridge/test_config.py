@@ -152,6 +152,8 @@ def test_config_cannot_be_changed_afterwards() -> None:
         ({"in_flight": 2.0}, "in_flight must be a whole number, not 2.0"),
         ({"on_uncertain": "guess"}, "on_uncertain must be 'hold' or 'resend'"),
         ({"storage_hosts": "a.example"}, "storage_hosts must be a list of host names"),
+        ({"banqup_contract": 3}, "banqup_contract must be a table or the path of a JSON file"),
+        ({"zenvoices_contract": " "}, "zenvoices_contract must be a table or the path of a JSON"),
         (
             {"zenvoices_operations": 3},
             "zenvoices_operations must be a table of operations",
@@ -211,6 +213,10 @@ def test_toml_of_pairs_becomes_many(tmp_path: Path) -> None:
         ("a = ", "cannot be read: "),
         (r'checkpoint_file = "C:\Users\x.db"', "in single quotes: checkpoint_file = 'C:\\"),
         ('[[connection]]\ncompany = "1"', "connection 1: unknown key 'company'"),
+        (
+            '[[connection]]\nspace_id = "s"\ncompany_code = "1"\nzenvoices_contract = ""',
+            "connection 1: zenvoices_contract must be a table or the path",
+        ),
         ('deadlin = 3\n[[connection]]\nspace_id = "s"', "toml: unknown key 'deadlin'"),
         ("company_code = \u201c0042\u201d", "Write codes and ids in quotes: "),
     ],

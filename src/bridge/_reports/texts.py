@@ -428,6 +428,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "whole_number_up": ("un nombre entier supérieur ou égal à 1", "een geheel getal van minstens 1"),
     "positive_seconds": ("un nombre positif de secondes", "een positief aantal seconden"),
     "variable_name": ("le nom d'une variable d'environnement", "de naam van een omgevingsvariabele"),
+    "table_or_path": ("une table ou le chemin d'un fichier JSON", "een tabel of het pad van een JSON-bestand"),
     "table_of_functions": ("une table d'opérations, avec des textes comme 'paquet.module:fonction'", "een tabel van operaties met teksten zoals 'pakket.module:functie'"),
     "hint_functions": ('Écrivez le nom entre guillemets : "inbox.upload" = "paquet.module:fonction".', 'Schrijf de naam tussen aanhalingstekens: "inbox.upload" = "pakket.module:functie".'),
     "list_of_hosts": ("une liste de noms d'hôtes", "een lijst van hostnamen"),
