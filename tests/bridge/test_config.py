@@ -481,7 +481,8 @@ def test_database_url_is_read_from_the_named_variable(
 @pytest.mark.parametrize(
     ("url", "message"),
     [
-        (None, "the environment variable 'EXPORTS_DATABASE' holds no database URL"),
+        (None, "the environment variable 'EXPORTS_DATABASE' is not set. checkpoint_url_variable"),
+        ("", "the environment variable 'EXPORTS_DATABASE' is not set. checkpoint_url_variable"),
         ("s3cret", "the environment variable 'EXPORTS_DATABASE' holds no database URL"),
         ("nosuch://u:s3cret@db/x", "the environment variable 'EXPORTS_DATABASE' holds no"),
         ("mssql+pymssql://u:s3cret@db/x", "the database driver 'pymssql' is not installed"),

@@ -466,6 +466,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_environment": ("Un shell ne transmet que ce qu'il a exporté (export) ; cron et systemd ne lisent pas son profil.",
         "Een shell geeft alleen variabelen door die met de shellopdracht export ingesteld zijn; cron en systemd lezen het profiel van de shell niet."),
     "hint_variable": ("Écrivez un nom comme EXPORTS_DATABASE ; c'est cette variable qui contient l'URL.", "Schrijf een naam zoals EXPORTS_DATABASE; die variabele bevat de URL."),
+    "variable_not_set": ("la variable d'environnement {0!r} n'est pas définie", "de omgevingsvariabele {0!r} is niet ingesteld"),
     "no_database_url": ("la variable d'environnement {0!r} ne contient pas l'URL d'une base de données", "de omgevingsvariabele {0!r} bevat geen URL van een databank"),
     "hint_no_database_url": ("C'est la variable que nomme checkpoint_url_variable. Définissez-la ainsi : postgresql+psycopg://nom:motdepasse@hôte/base.", "Het is de variabele die checkpoint_url_variable noemt. Stel ze zo in: postgresql+psycopg://naam:wachtwoord@host/databank."),
     "no_driver": ("le pilote de base de données {0!r} n'est pas installé", "de databankdriver {0!r} is niet geïnstalleerd"),
