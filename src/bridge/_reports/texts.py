@@ -390,6 +390,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "no_invoices": ("--documents : {0} ne contient aucun fichier .xml ou .pdf", "--documents: {0} bevat geen .xml- of .pdf-bestanden"),
     "no_port": ("--port {0} : {1}", "--port {0}: {1}"),
     "settle_unknown": ("cette connexion ne connaît pas le document {0!r}", "deze koppeling kent het document {0!r} niet"),
+    "hint_settle_unknown": ("Les rapports et banqup-zenvoices status --waiting donnent l'identifiant du document dans Banqup ; Zenvoices utilise un autre numéro.",
+        "De verslagen en banqup-zenvoices status --waiting tonen het id van het document in Banqup; Zenvoices gebruikt een ander nummer."),
     "hint_settle_state": ("Aucune décision n'est nécessaire. Pour l'envoyer malgré tout, lancez banqup-zenvoices resend {0} (en Python : resend([{0!r}])).",
         "Er valt niets te beslissen. Voer banqup-zenvoices resend {0} uit om het toch te verzenden (in Python: resend([{0!r}]))."),
     "settle_state": ("le document {0!r} n'est ni incertain, ni abandonné, ni refusé : il est {1}", "het document {0!r} is niet onzeker, definitief mislukt of geweigerd, maar {1}"),
