@@ -78,7 +78,7 @@ def function_of(field: str, name: str) -> Callable[..., Any]:
             hint="Write it as 'package.module:function', without a path and .py.",
         )
     try:
-        found: Any = getattr(import_module(module_name), function_name, None)
+        found: Callable[..., Any] | None = getattr(import_module(module_name), function_name, None)
     except Exception as error:
         raise setting_error(
             "import_failed",
