@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import re
+import unicodedata
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -253,7 +254,7 @@ _QUOTES = re.compile(r"""(["'`]).*\1|[\u201c\u201e\xab].*[\u201c\u201d\xbb]""", 
 def check_credential(value: object, name: str, *, service: str) -> None:
     """Check that a credential has no characters that copying, or reading a file, has added.
 
-    The error shows no part of the credential.
+    The error shows no part of the credential except an invisible character.
 
     Raises:
         ConfigurationError: The value is not a text, is empty, has blanks or quotes around it, or
@@ -261,16 +262,23 @@ def check_credential(value: object, name: str, *, service: str) -> None:
     """
     text = value.reveal() if isinstance(value, Secret) else value
     if not isinstance(text, str):
-        kind = type(text).__name__
-        message = Text("must_be", "{0} must be {1}, not {2}", name, "a text", kind)
-    elif not text or text != text.strip() or not text.isprintable() or _QUOTES.fullmatch(text):
-        message = Text(
-            "bad_credential",
-            "{0} must not be empty, have blanks or quotes around it, or hold a line break, a byte "
-            "order mark or another invisible character",
-            name,
+        problem = Text("credential_type", "{0} must be a text, not {1}", name, type(text).__name__)
+    elif not text.strip():
+        problem = Text("credential_empty", "{0} must not be empty", name)
+    elif text != text.strip():
+        problem = Text(
+            "credential_blank", "{0} must not begin or end with a blank or a line break", name
         )
+    elif not text.isprintable():
+        hidden = next(char for char in text if not char.isprintable())
+        problem = Text(
+            "credential_hidden",
+            "{0} must not hold an invisible character or a byte order mark ({1})",
+            *(name, f"U+{ord(hidden):04X} {unicodedata.name(hidden, '')}".strip()),
+        )
+    elif _QUOTES.fullmatch(text):
+        problem = Text("credential_quotes", "{0} must be given without the quotes around it", name)
     else:
         return
     del value, text
-    raise ConfigurationError(message, service=service)
+    raise ConfigurationError(problem, service=service, code="bad_credential")

@@ -76,6 +76,7 @@ def transport_failure(
     service: str,
     origin: str,
     in_time: bool,
+    proxied: bool,
 ) -> ServiceError:
     """Return our error for an exception of :data:`BROKEN`.
 
@@ -85,10 +86,11 @@ def transport_failure(
         service: Name of the service, to put into the error.
         origin: Scheme, host and port that the request was sent to.
         in_time: Whether the deadline leaves time for another try.
+        proxied: Whether the request may have used a proxy of the environment.
     """
     call = operation.name
     if isinstance(error, _NOT_SENT):
-        return _not_sent(error, call, service, origin)
+        return _not_sent(error, call, service, origin, proxy_variable(origin) if proxied else None)
     if isinstance(error, TooLargeError):
         most: int = error.args[0]
         message = Text("answer_too_large", "{0}: the answer is larger than {1} bytes", call, most)
@@ -106,9 +108,10 @@ def transport_failure(
     return kind(message, service=service, retryable=in_time)
 
 
-def _not_sent(error: Exception, call: str, service: str, origin: str) -> UnreachableError:
+def _not_sent(
+    error: Exception, call: str, service: str, origin: str, proxy: str | None
+) -> UnreachableError:
     reason = _reason(error)
-    proxy = proxy_variable(origin)
     message = Text("unreachable", "{0}: no connection to {1} ({2})", call, origin, reason)
     hint = Text(
         "hint_network",

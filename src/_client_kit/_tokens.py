@@ -10,7 +10,7 @@ import threading
 from typing import Any, TypeVar
 
 from _client_kit import _clock
-from _client_kit._errors import CredentialsError
+from _client_kit._errors import CredentialsError, ServiceError
 from _client_kit._response import Token
 
 _F = TypeVar("_F")
@@ -37,6 +37,8 @@ class TokenCache:
         self._token: Token | None = None
         self._renew_at = 0.0
         self._rejection: CredentialsError | None = None
+        self.failure: ServiceError | None = None
+        """The error after the last try to get a token, for the calls that waited for it."""
         self._flights: dict[tuple[int, type[Any]], Any] = {}
 
     def flight(self, kind: type[_F]) -> _F:

@@ -92,7 +92,8 @@ class StorageHosts:
             if not isinstance(name, str) or not _HOST_NAME.fullmatch(name):
                 message = Text(
                     "not_host_names",
-                    "storage_hosts must be host names such as 'storage.googleapis.com'",
+                    "storage_hosts must be host names without a port, such as "
+                    "'storage.googleapis.com'",
                 )
                 raise ConfigurationError(message, service="banqup")
             self._hosts.add(name.lower())
@@ -124,7 +125,7 @@ class StorageHosts:
                 return SignedUrl(url, f"{match[0]}/***")
             problem = Text(
                 "other_host",
-                "leads to {0!r}; it must be https, and a host of storage_hosts=",
+                "leads to {0!r}; it must be https on port 443, and a host of storage_hosts=",
                 match[0][:100],
             )
         raise ProtocolError(

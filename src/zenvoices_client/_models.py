@@ -62,8 +62,8 @@ class InboxDocument(Model):
 def _text(instance: object, attribute: Attribute[Any], value: object) -> None:
     """Raise TypeError for a value that is not a text; None is allowed if it is the default.
 
-    Without this, a wrong value would be refused only when the request's body is written. The error
-    would then not show the line that makes the object.
+    Without this, a number would be sent as a JSON number. Bytes would be refused only when the
+    request's body is written. That error would not show the line that makes the object.
     """
     if not (isinstance(value, str) or (value is None and attribute.default is None)):
         owner, kind = type(instance).__name__, type(value).__name__

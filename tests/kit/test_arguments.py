@@ -10,6 +10,7 @@ import pytest
 from _client_kit._arguments import ServiceWord, check_service_word, check_word
 from _client_kit._errors import ConfigurationError
 from banqup_client import ClientCredentials
+from bridge._reports.texts import translate
 from zenvoices_client import UserLogin
 
 CANARY = "canary-7d1f"
@@ -46,24 +47,24 @@ PLACES = [_app_id, _app_secret, _scope, _user, _password, _organisation]
 @pytest.mark.parametrize(
     ("text", "reason"),
     [
-        (f"{CANARY}\n", "line break"),
-        (f"{CANARY}\r\n", "line break"),
-        (f"{CANARY}\nX-Evil: 1", "invisible character"),
-        (f"\ufeff{CANARY}", "byte order mark"),
-        (f"{CANARY}\u200b", "invisible character"),
+        (f"{CANARY}\n", "begin or end with a blank or a line break"),
+        (f"{CANARY}\r\n", "begin or end with a blank or a line break"),
+        (f"{CANARY}\nX-Evil: 1", r"invisible character .*\(U\+000A\)"),
+        (f"\ufeff{CANARY}", r"byte order mark \(U\+FEFF ZERO WIDTH NO-BREAK SPACE\)"),
+        (f"{CANARY}\u200b", r"invisible character .*\(U\+200B ZERO WIDTH SPACE\)"),
         (f"canary\xad{CANARY}", "invisible character"),
         (f"canary\xa0{CANARY}", "invisible character"),
         (f"{CANARY}\0", "invisible character"),
-        (f"{CANARY}\ud800", "invisible character"),
-        (f" {CANARY}", "blank"),
-        (f"{CANARY}\t", "blank"),
-        (f"\xa0{CANARY}", "blank"),
-        (f'"{CANARY}"', "quotes around"),
-        (f"'{CANARY}'", "quotes around"),
-        (f"\u201c{CANARY}\u201d", "quotes around"),
-        ('""', "quotes around"),
-        ("", "not be empty"),
-        ("  ", "not be empty"),
+        (f"{CANARY}\ud800", r"invisible character .*\(U\+D800\)"),
+        (f" {CANARY}", "begin or end with a blank"),
+        (f"{CANARY}\t", "begin or end with a blank"),
+        (f"\xa0{CANARY}", "begin or end with a blank"),
+        (f'"{CANARY}"', "without the quotes around"),
+        (f"'{CANARY}'", "without the quotes around"),
+        (f"\u201c{CANARY}\u201d", "without the quotes around"),
+        ('""', "without the quotes around"),
+        ("", r"must not be empty$"),
+        ("  ", r"must not be empty$"),
         (CANARY.encode(), "must be a text, not bytes"),
         (42, "must be a text, not int"),
     ],
@@ -76,6 +77,27 @@ def test_credential_changed_on_its_way(place: Any, text: Any, reason: str) -> No
     for frame, _ in traceback.walk_tb(caught.value.__traceback__):
         ours = "/src/" in frame.f_code.co_filename
         assert not ours or CANARY not in repr(frame.f_locals)
+
+
+@pytest.mark.parametrize(
+    ("text", "french", "dutch"),
+    [
+        ("", "vide", "leeg"),
+        ("secret ", "blanc", "spatie"),
+        ("sec\u200bret", "U+200B ZERO WIDTH SPACE", "U+200B ZERO WIDTH SPACE"),
+        ("'secret'", "guillemets", "aanhalingstekens"),
+        (42, "pas int", "geen int"),
+    ],
+)
+def test_mistake_in_a_credential_is_named_in_each_language(
+    text: Any, french: str, dutch: str
+) -> None:
+    """One code for all; the mistake itself is translated too."""
+    with pytest.raises(ConfigurationError) as caught:
+        _app_secret(text)
+    assert caught.value.code == "bad_credential"
+    assert french in translate(caught.value.message, "fr")
+    assert dutch in translate(caught.value.message, "nl")
 
 
 @pytest.mark.parametrize("place", PLACES)

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import httpx
 import pytest
 
 from _client_kit._tls import proxy_variable
@@ -54,6 +57,30 @@ def test_no_proxy_leaves_none_to_be_named(monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setenv("HTTPS_PROXY", "")
     monkeypatch.delenv("NO_PROXY")
     assert proxy_variable("https://app.zenvoices.com") is None
+
+
+def refuse(request: httpx.Request) -> httpx.Response:
+    raise httpx.ConnectError("refused", request=request)
+
+
+@pytest.mark.parametrize("given", ["transport", "http_client"])
+def test_injected_client_is_not_blamed_on_the_proxy(
+    monkeypatch: pytest.MonkeyPatch, given: str
+) -> None:
+    """It does not use the environment's proxy, so that a change there would help nothing."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+    transport = httpx.MockTransport(refuse)
+    options: dict[str, Any] = {"transport": transport}
+    if given == "http_client":
+        options = {"http_client": httpx.Client(trust_env=False, transport=transport)}
+    login = UserLogin("user", "password", organisation_code="acme")
+    with (
+        ZenvoicesClient(login, retry=RetryPolicy(attempts=1), **options) as client,
+        pytest.raises(UnreachableError) as caught,
+    ):
+        next(iter(client.companies.list()))
+    assert caught.value.code == "unreachable"
+    assert "HTTPS_PROXY" not in str(caught.value)
 
 
 @pytest.mark.parametrize("status", [407, 403, 502])

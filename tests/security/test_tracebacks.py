@@ -2,6 +2,7 @@
 
 import asyncio
 import io
+import sys
 import tempfile
 import traceback
 from collections.abc import Callable, Iterator
@@ -12,9 +13,11 @@ import httpx
 import pytest
 
 from banqup_client import (
+    AskedBytes,
     AskedDocuments,
     AsyncBanqupClient,
     BanqupClient,
+    Call,
     ClientCredentials,
     ConfigurationError,
     ProtocolError,
@@ -239,6 +242,42 @@ def test_a_function_that_raises_is_the_cause() -> None:
         list(banqup(fake, operations={"documents.list": listed}).documents.list(space))
     assert isinstance(caught.value.__cause__, KeyError)
     assert 'return answer["nothing"]' in shown(caught.value)
+
+
+def test_a_login_in_progress_has_no_secret_in_our_frames() -> None:
+    """A log handler may show the local variables of the frames that are running."""
+    fake = FakeBanqup(client_secret=WORD)
+    inner = fake.transport()
+    seen: list[str] = []
+
+    def looks(request: httpx.Request) -> httpx.Response:
+        frame = sys._getframe()
+        while frame := frame.f_back:  # type: ignore[assignment]
+            if frame.f_globals["__name__"].startswith(("_client_kit", "banqup_client")):
+                seen.extend(map(repr, frame.f_locals.values()))
+        return inner.handle_request(request)
+
+    banqup(fake, transport=httpx.MockTransport(looks)).spaces.list()
+    assert len(seen) > 10
+    assert WORD not in " ".join(seen)
+
+
+def test_a_signed_url_of_a_users_function_is_in_no_traceback() -> None:
+    """The storage refuses the URL, and its text is no local variable of ours."""
+    fake, space = published()
+
+    def details(asked: AskedBytes) -> Iterator[Call]:
+        yield Call("GET", f"/datastore/documents/transaction/v1/spaces/{space}/files/f1")
+        return f"https://storage.googleapis.com/f1?{SIGNED}=77c1"  # type: ignore[return-value]
+
+    def refused(request: httpx.Request) -> httpx.Response:
+        return httpx.Response(403, content=b"<Error/>")
+
+    client = banqup(fake, httpx.MockTransport(refused), operations={"files.download": details})
+    with pytest.raises(ServiceError) as caught:
+        client.files.download(space, "f1")
+    assert "storage did not take the signed URL" in str(caught.value)
+    assert SIGNED not in shown(caught.value)
 
 
 def test_a_proxy_password_is_in_no_frame(monkeypatch: pytest.MonkeyPatch) -> None:

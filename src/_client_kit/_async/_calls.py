@@ -308,7 +308,9 @@ class AsyncCalls:
             elif call.json is not None:
                 parts = json_parts(call.json)
             return self._prepare(step, url, parts, max_bytes, call.headers)
-        except (TypeError, ValueError, AttributeError, OSError) as error:
+        except ServiceError:
+            raise
+        except Exception as error:
             if raised_by_signal_handler(error):
                 raise
             raise ConfigurationError(f"Call: {error}", service=self.service) from None
@@ -360,20 +362,8 @@ class AsyncCalls:
 
     async def _send(self, request: PreparedRequest, limit: Deadline) -> ApiResponse:
         """Send a request with a token, which is renewed once if the service rejects it."""
-        renewed = False
-        while True:
-            token = await self.token(limit)
-            try:
-                return await self.repeat(
-                    partial(self._succeed, request, limit, token), request.operation, limit
-                )
-            except ServiceError as error:
-                if error.status != 401:
-                    raise
-                self._state.drop(token)
-                if renewed:
-                    raise
-                renewed = True
+        once = partial(self._succeed, request, limit)
+        return await self.repeat(once, request.operation, limit, with_token=True)
 
     async def _succeed(
         self, request: PreparedRequest, limit: Deadline, token: Token
@@ -386,11 +376,13 @@ class AsyncCalls:
 
     async def repeat(
         self,
-        once: Callable[[], Awaitable[_T]],
+        once: Callable[..., Awaitable[_T]],
         operation: Operation,
         limit: Deadline,
         *,
         origin: str | None = None,
+        proxied: bool | None = None,
+        with_token: bool = False,
     ) -> _T:
         """Call ``once``, which sends one request with httpx, until it succeeds; return its result.
 
@@ -400,6 +392,10 @@ class AsyncCalls:
             operation: The operation that the request belongs to.
             limit: The deadline of all tries and pauses together.
             origin: Scheme, host and port that the request is sent to; the API's by default.
+            proxied: Whether the request may use a proxy of the environment; by default, if the HTTP
+                client is this library's own.
+            with_token: Whether ``once`` is called with a valid token. If the service rejects it,
+                the call is repeated once with a new token; this does not count as a try.
 
         Raises:
             ServiceError: The retry policy or the deadline allows no further try. The error has no
@@ -409,14 +405,16 @@ class AsyncCalls:
         """
         handled = sys.exception()
         tried = 0
+        renewed = False
         while True:
+            tokens = [await self.token(limit)] if with_token else []
             tried += 1
             problem: BaseException
             pause: float | None = None
             try:
                 with OwnCall():
                     async with runtime.time_limit(limit):
-                        return await once()
+                        return await once(*tokens)
             except TargetError as error:
                 problem = error.cause
             except BROKEN as error:
@@ -426,10 +424,17 @@ class AsyncCalls:
                     service=self.service,
                     origin=origin or self.origin,
                     in_time=limit.remaining() > 0,
+                    proxied=self._given is None if proxied is None else proxied,
                 )
             except BaseException as error:  # noqa: BLE001 - raised again below
                 problem = error
             if isinstance(problem, ServiceError):
+                if tokens and problem.status == 401:
+                    self._state.drop(tokens[0])
+                    if not renewed:
+                        renewed = True
+                        tried -= 1
+                        continue
                 pause = self.retry.pause(problem, tried=tried, safe=operation.safe)
                 problem.operation = problem.operation or operation.name
             if pause is None or pause >= limit.remaining():
@@ -445,19 +450,27 @@ class AsyncCalls:
         token = self._state.current()
         if token is not None:
             return token
+        known = self._state.failure
         try:
             async with self._state.flight(runtime.SingleFlight).acquire(limit):
-                return self._state.current() or await self._fetch_token(limit)
+                token = self._state.current()
+                failure = self._state.failure
+                if token is None and failure is not None and failure is not known:
+                    # It failed while this call waited. Without this, each waiting call would
+                    # repeat all tries, one call after the other.
+                    raise failure.copy()
+                return token or await self._fetch_token(limit)
         except TimeoutError as error:
             if raised_by_signal_handler(error):
                 raise
-            raise self._too_late(self._dialect.login.name) from None
+            # Another call's request took too long: that is an outage and may pass.
+            raise self._too_late(self._dialect.login.name, retryable=True) from None
 
-    def _too_late(self, call: str) -> UnavailableError:
+    def _too_late(self, call: str, *, retryable: bool = False) -> UnavailableError:
         message = Text(
             "deadline_passed", "{0}: the deadline passed before the request was sent", call
         )
-        return UnavailableError(message, service=self.service, retryable=False, operation=call)
+        return UnavailableError(message, service=self.service, retryable=retryable, operation=call)
 
     async def _fetch_token(self, limit: Deadline) -> Token:
         # Requesting a token changes nothing, so the request may be repeated like a read.
@@ -465,8 +478,11 @@ class AsyncCalls:
         headers = {**self._headers, "Content-Type": self._dialect.login_type}
         url = self.base_url + operation.path
         request = PreparedRequest(operation, url, headers, self._dialect.login_body())
+        tried = 0
 
         async def once() -> Token:
+            nonlocal tried
+            tried += 1
             asked_at = _clock.monotonic()
             token = self._dialect.read_token(await self._exchange(request, limit), operation)
             self._state.store(token, asked_at)
@@ -483,6 +499,10 @@ class AsyncCalls:
                 error.hint = joined(" ", asked, error.hint)
             name_correction(error, operation)
             error.applied = False  # the call that needs the token was not sent
+            # A deadline that ended the tries is this call's own.
+            in_time = limit.remaining() > 0
+            if in_time and self.retry.pause(error, tried=tried, safe=True) is None:
+                self._state.failure = error.copy()
             raise
 
     async def _exchange(
@@ -494,16 +514,18 @@ class AsyncCalls:
             raise self._too_late(operation.name)
         check = unchecked if operation.safe else limit.check
         check()
-        content = request.content
-        if content is not None and not isinstance(content, bytes):
-            content = _in_time(cast("AsyncIterable[bytes]", content), limit, check)
+        # Name no body in memory here: that of a login holds a password, and an error tracker or a
+        # log handler shows the local variables of this frame.
+        streamed = None
+        if not isinstance(request.content, bytes | None):
+            streamed = _in_time(cast("AsyncIterable[bytes]", request.content), limit, check)
         # An injected httpx client must not build the request: this client would add its default
         # headers, query parameters and cookies.
         built = httpx.Request(
             operation.method,
             request.url,
             headers=request.headers,
-            content=content,
+            content=streamed or request.content,
             extensions={"timeout": limit.timeouts()},
         )
         if token is not None:

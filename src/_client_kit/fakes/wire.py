@@ -21,7 +21,7 @@ class FakeRequest:
     method: str
     path: str = field(init=False)
     """The path, still percent-encoded."""
-    query: Mapping[str, str] = field(init=False, repr=False)  # a signed URL's is a credential
+    query: Mapping[str, str] = field(init=False, repr=False)  # a signed URL's query is a credential
     """The query's names and decoded values; the last value of a repeated name counts."""
     headers: Mapping[str, str] = field(repr=False)
     """Header fields; their names are in lower case."""

@@ -309,5 +309,6 @@ class AsyncFiles(AsyncCallGroup):
                 expected = Text("bytes_or_address", "the file's bytes, or their address as a text")
                 raise unexpected(operation, answer, expected)
             url = Secret(content)
+            del content  # keep the signed URL out of the tracebacks of failed downloads
         await self._storage.download(url, target, limit)
         return details

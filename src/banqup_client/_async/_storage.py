@@ -75,7 +75,8 @@ class AsyncStorage:
         if target.size is not None:
             target.check(target.size)
         once = partial(self._get, signed, target, limit)
-        await self._calls.repeat(once, self._down, limit, origin=signed.origin)
+        proxied = self._given is None
+        await self._calls.repeat(once, self._down, limit, origin=signed.origin, proxied=proxied)
 
     async def _get(self, signed: SignedUrl, target: Target, limit: Deadline) -> None:
         """Request a file's content and write it.
@@ -124,7 +125,8 @@ class AsyncStorage:
             if not 200 <= response.status_code < 300:
                 raise refusal("files.upload", response.status_code, response.headers)
 
-        await self._calls.repeat(once, self._up, limit, origin=signed.origin)
+        proxied = self._given is None
+        await self._calls.repeat(once, self._up, limit, origin=signed.origin, proxied=proxied)
 
     async def _ask(
         self,

@@ -306,5 +306,6 @@ class Files(CallGroup):
                 expected = Text("bytes_or_address", "the file's bytes, or their address as a text")
                 raise unexpected(operation, answer, expected)
             url = Secret(content)
+            del content  # keep the signed URL out of the tracebacks of failed downloads
         self._storage.download(url, target, limit)
         return details

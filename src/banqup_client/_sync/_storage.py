@@ -76,7 +76,8 @@ class Storage:
         if target.size is not None:
             target.check(target.size)
         once = partial(self._get, signed, target, limit)
-        self._calls.repeat(once, self._down, limit, origin=signed.origin)
+        proxied = self._given is None
+        self._calls.repeat(once, self._down, limit, origin=signed.origin, proxied=proxied)
 
     def _get(self, signed: SignedUrl, target: Target, limit: Deadline) -> None:
         """Request a file's content and write it.
@@ -125,7 +126,8 @@ class Storage:
             if not 200 <= response.status_code < 300:
                 raise refusal("files.upload", response.status_code, response.headers)
 
-        self._calls.repeat(once, self._up, limit, origin=signed.origin)
+        proxied = self._given is None
+        self._calls.repeat(once, self._up, limit, origin=signed.origin, proxied=proxied)
 
     def _ask(
         self,

@@ -156,7 +156,8 @@ class AsyncBaseline:
                         self._seen[document_id] = document
                     shown[document_id] = document.status.document
             if unfit:
-                # Without this error, these entries would look new once the contract is corrected.
+                # Without this error, these entries would get no record. Once the contract is
+                # corrected, those without an old time of creation would look new.
                 message = Text(
                     "unfit_entries",
                     "documents.list: {1} entry of {0} has no usable id or is of another space|"

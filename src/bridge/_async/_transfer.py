@@ -258,8 +258,9 @@ def _checked(upload: InboxUpload, check: Callable[[], None]) -> InboxUpload:
             template = "the mapper attached {0}, which cannot be read any more: {1}"
             why = Text("said", "{0}", os_reason(error))
             reason = Text("attachment_gone", template, attachment.file_name, why)
-            # The operation is not MAPPER, which counts as working in this run: then this failure
-            # would always be charged.
+            # With FUNCTION, this failure is charged only if another upload of this run succeeds.
+            # With MAPPER, `operation_of` would return UPLOAD, and the failure would always be
+            # charged.
             raise _mapper_error(reason, faults.FUNCTION) from error
         attachments.append(evolve(attachment, content=evolve(attachment.content, check=check)))
     return evolve(upload, attachments=tuple(attachments))

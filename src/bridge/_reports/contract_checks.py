@@ -39,11 +39,12 @@ _KINDS: dict[Any, str] = {
 
 
 class ContractChecks:
-    """The checks of the operations of one service that were called.
+    """The checks of one service's operations.
 
     Attributes:
-        made: The checks.
-        unreadable: The first check that failed because an answer could not be read, or None.
+        made: The checks, also those of operations that were skipped.
+        unreadable: The first check that failed because of a ConfigurationError, a ProtocolError or
+            an answer that an export cannot use. None if there is no such check.
     """
 
     def __init__(self, expected: Expectations, lang: Lang) -> None:

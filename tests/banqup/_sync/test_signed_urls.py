@@ -20,6 +20,7 @@ from banqup_client import (
     ProtocolError,
     Secret,
     ServiceError,
+    UnreachableError,
 )
 from banqup_client._storage import StorageHosts
 from banqup_client.testing import FakeBanqup, FakeFile
@@ -137,6 +138,28 @@ def test_only_listed_hosts_are_asked(url: str) -> None:
     assert asked == []
 
 
+def test_injected_storage_transport_is_not_blamed_on_the_proxy(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """It does not use the environment's proxy, so that a change there would help nothing."""
+    monkeypatch.setenv("HTTPS_PROXY", "http://127.0.0.1:9")
+
+    def refuse(request: httpx.Request) -> httpx.Response:
+        raise httpx.ConnectError("refused", request=request)
+
+    client = BanqupClient(
+        credentials(),
+        Environment.UAT_EU,
+        retry=ONCE,
+        transport=Scripted(lambda _: file_details(SIGNED, 3)),
+        storage_transport=httpx.MockTransport(refuse),
+    )
+    with pytest.raises(UnreachableError) as caught:
+        client.files.download(SPACE, "f1")
+    assert caught.value.code == "unreachable"
+    assert "HTTPS_PROXY" not in str(caught.value)
+
+
 def test_other_hosts_can_be_listed() -> None:
     """``storage_hosts`` replaces the list, in capitals or not."""
     client = BanqupClient(
@@ -154,13 +177,26 @@ def test_other_hosts_can_be_listed() -> None:
     [
         *("storage.googleapis.com/bucket", "files.example/", "user@files.example"),
         *("127.0.0.1", "127.1", "127.0.0.1.", "2130706433", "0x7f.1", "127.0.0.0X1", "[::1]"),
-        *("localhost", "LocalHost.", "localhost:8443", "files.example:8443"),
+        *("localhost", "LocalHost.", "localhost:8443", "files.example:8443", "files.example:443"),
     ],
 )
 def test_what_is_no_other_machines_name_is_not_listed(host: str) -> None:
     """A path, an address in any spelling and this machine are refused when the client is made."""
-    with pytest.raises(ConfigurationError, match="storage_hosts must be host names"):
+    with pytest.raises(ConfigurationError, match="storage_hosts must be host names") as caught:
         BanqupClient(credentials(), Environment.UAT_EU, storage_hosts=[host])
+    assert "without a port" in str(caught.value)
+
+
+def test_listed_host_with_another_port_is_told_the_port() -> None:
+    """The text names what is wrong, which is neither the host nor https."""
+    client = BanqupClient(
+        credentials(),
+        Environment.UAT_EU,
+        transport=Scripted(lambda _: file_details("https://storage.googleapis.com:8443/b/f", 3)),
+        storage_transport=httpx.MockTransport(lambda _: httpx.Response(200, content=b"abc")),
+    )
+    with pytest.raises(ProtocolError, match=r"googleapis\.com:8443'; it must be https on port 443"):
+        client.files.download(SPACE, "f1")
 
 
 def test_a_checked_url_shows_its_origin_alone() -> None:

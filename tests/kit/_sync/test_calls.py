@@ -20,6 +20,7 @@ from _client_kit._clock import Deadline
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
+    NotFoundError,
     OutcomeUnknownError,
     ProtocolError,
     RateLimitedError,
@@ -165,6 +166,24 @@ def test_second_401_is_raised() -> None:
     assert len(service.token_requests) == 3
 
 
+def test_tries_are_counted_across_a_renewal(clock: Clock) -> None:
+    """A renewal is no try, and does not start the count anew."""
+    service = Service(*map(reply, [503, 503, 503, 401, 503, 503]))
+    with pytest.raises(UnavailableError):
+        calls_to(service).call(READ, path=THING)
+    assert len(service.requests) == 5
+    assert clock.pauses == [0.25, 0.5, 1.0]
+
+
+def test_token_that_ends_during_a_pause_is_renewed(clock: Clock) -> None:
+    """The next try has a token that is valid then, and one 401 is still no error."""
+    service = Service(reply(503, None, {"Retry-After": "50"}), reply(401))
+    service.token_life = 60.0
+    calls_to(service).call(READ, path=THING)
+    assert clock.pauses == [50.0]
+    assert service.bearers == [f"Bearer {TOKEN}-{number}" for number in (1, 2, 3)]
+
+
 @pytest.mark.parametrize("good", [True, False])
 def test_one_token_request_for_many(good: bool) -> None:
     """32 at once ask for one token, and a refusal is shared by all of them."""
@@ -193,6 +212,49 @@ def test_one_token_request_for_many(good: bool) -> None:
         assert {type(outcome) for outcome in outcomes} == {CredentialsError}
         assert len(set(map(id, outcomes))) == 32  # each its own exception object
         assert service.requests == []
+
+
+def test_failed_token_request_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Who waits for a token does not repeat all tries; the next call asks again."""
+    service, states = Service(), TokenCaches()
+    service.token_script = [reply(404)]
+    calls = calls_to(service, states=states)
+    state = states.at(ORIGIN)
+    flight = state.flight
+    waiting: list[object] = []
+
+    def counted(kind: type[Any]) -> Any:
+        waiting.append(kind)
+        return flight(kind)
+
+    def until_all_wait() -> None:
+        while len(waiting) < 8:
+            time.sleep(0.001)
+
+    monkeypatch.setattr(state, "flight", counted)
+    service.before_token = until_all_wait
+
+    def call(_number: int) -> object:
+        return calls.call(READ, path=THING)[0]
+
+    outcomes = together_sync(8, call)
+    assert {type(outcome) for outcome in outcomes} == {NotFoundError}
+    assert len(set(map(id, outcomes))) == 8  # each its own exception object
+    assert len(service.token_requests) == 1
+    assert call(8) == {"ok": True}
+
+
+@pytest.mark.parametrize("end", ["deadline", "pause"])
+def test_end_of_one_deadline_is_not_shared(clock: Clock, end: str) -> None:
+    """A waiting call with more time makes its own tries."""
+    service, states = Service(), TokenCaches()
+    after = {"Retry-After": "30"} if end == "pause" else {}
+    service.token_script = [reply(429, None, after)]
+    if end == "deadline":
+        service.before_token = lambda: setattr(clock, "now", clock.now + 20.0)
+    with pytest.raises((RateLimitedError, UnavailableError)):
+        calls_to(service, states=states).call(READ, path=THING, deadline=10.0)
+    assert states.at(ORIGIN).failure is None
 
 
 def test_rejection_is_final() -> None:
@@ -392,6 +454,7 @@ def test_deadline_ends_the_wait_for_anothers_token() -> None:
         with pytest.raises(UnavailableError, match="the deadline passed") as caught:
             calls.call(WRITE, json={}, deadline=0.01)
     assert caught.value.applied is False
+    assert caught.value.retryable  # the request that it waited for may succeed later
     assert service.token_requests == []
 
 

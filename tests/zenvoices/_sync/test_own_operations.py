@@ -539,3 +539,28 @@ def test_body_that_is_too_large_after_an_upload_is_in_doubt() -> None:
     with pytest.raises(OutcomeUnknownError):
         client.inbox.upload(UPLOAD, company_id=3, external_id="x", max_bytes=500)
     assert closed
+
+
+@pytest.mark.parametrize("raised", [RuntimeError("closed"), KeyError("gone"), RecursionError()])
+def test_file_that_cannot_be_prepared_after_an_upload_is_in_doubt(raised: Exception) -> None:
+    """Whatever the user's own file object raises, the function is closed and named."""
+    closed: list[bool] = []
+
+    class Broken(io.BytesIO):
+        def seek(self, *_: object) -> int:
+            raise raised
+
+    broken: Any = Broken(b"x")
+
+    def function(asked: AskedUpload) -> Any:
+        try:
+            yield Call("POST", "/first", json={})
+            yield Call("POST", "/second", content=broken)
+        finally:
+            closed.append(True)
+
+    client = client_of(Service({}), {"inbox.upload": function})
+    with pytest.raises(OutcomeUnknownError, match=r"function, line \d+") as caught:
+        client.inbox.upload(UPLOAD, company_id=3, external_id="x")
+    assert caught.value.code == "user_code"
+    assert closed == [True]
