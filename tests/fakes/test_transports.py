@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import socket
 import threading
+import time
 from collections.abc import Iterator
 from contextlib import ExitStack
 from urllib.parse import urlsplit
@@ -251,6 +252,69 @@ def test_delay_beyond_the_read_timeout_times_out_but_applies() -> None:
             with pytest.raises(httpx.ReadTimeout):
                 world.create()
     assert (slept, len(fake.documents(world.space))) == ([5, 5], 1)
+
+
+def test_delayed_request_is_applied_after_the_delay(world: World) -> None:
+    """A request is not applied while a delay before it lasts; with a delay after it, it is."""
+    seen: list[int] = []
+    world.fake.sleep = lambda _: seen.append(len(world.fake.documents(world.space)))
+    world.fake.faults.add("documents.create", nth=1, action=Fault.delay(1))
+    world.fake.faults.add("documents.create", nth=2, action=Fault.delay(1), when="after")
+    assert [world.create().status_code for _ in range(2)] == [201, 201]
+    assert seen == [0, 2]
+
+
+@pytest.mark.anyio
+async def test_delayed_request_is_applied_after_the_delay_of_an_async_client() -> None:
+    """An async client in memory waits in the same order."""
+    fake, seen = FakeBanqup(), list[int]()
+    fake.sleep = lambda _: seen.append(len(fake.requests))
+    fake.faults.add("unknown", nth=1, action=Fault.delay(1))
+    fake.faults.add("unknown", nth=2, action=Fault.delay(1), when="after")
+    url = "https://api.btx.eu.banqup.com"
+    async with httpx.AsyncClient(base_url=url, transport=fake.transport()) as client:
+        for _ in range(2):
+            await client.get("/nowhere")
+    assert seen == [0, 2]
+
+
+def test_request_can_be_applied_after_the_client_gave_up() -> None:
+    """Over sockets, a look-up finds nothing until the delay is over, and the document then."""
+    slow = threading.Event()
+    fake = FakeBanqup(sleep=lambda _: slow.wait(10))
+    with fake.serve() as served, httpx.Client(base_url=served.url) as client:
+        world = World(fake, client, [])
+        fake.faults.add("documents.create", nth=1, action=Fault.delay(60))
+        client.timeout = httpx.Timeout(5, read=0.2)
+        with pytest.raises(httpx.ReadTimeout):
+            world.create()
+        assert fake.documents(world.space) == []
+        client.timeout = httpx.Timeout(5)
+        assert world.me().status_code == 200  # the service answers other requests meanwhile
+        assert fake.documents(world.space) == []
+        slow.set()
+        for _ in range(500):
+            if fake.documents(world.space):
+                break
+            time.sleep(0.01)
+        assert len(fake.documents(world.space)) == 1
+
+
+@pytest.mark.parametrize("method", ["PATCH", "HEAD", "OPTIONS"])
+def test_other_methods_are_refused_and_logged(world: World, method: str) -> None:
+    """A method that no operation has is answered with 405, and the connection goes on."""
+    for _ in range(2):
+        assert world.client.request(method, ME).status_code == 405
+        assert world.fake.requests[-1].method == method
+    assert world.me().status_code == 200
+
+
+def test_requests_that_match_no_route_are_logged_as_they_were_sent(world: World) -> None:
+    """A path keeps its slashes, and a body of several parts is a body like any other."""
+    base = str(world.client.base_url).rstrip("/")
+    answer = world.client.post(f"{base}//v1/x", files={"file": ("a.xml", b"<a/>")})
+    request = world.fake.requests[-1]
+    assert (answer.status_code, request.path) == (404, "//v1/x")
 
 
 def test_wrong_content_length_is_noticed_in_memory() -> None:

@@ -19,8 +19,8 @@ When = Literal["before", "after"]
 class Fault:
     """One way in which a call fails; make it with the static methods below.
 
-    `truncate`, `cut`, `drip`, `close`, and `delay` without ``then=``, change only how the real
-    answer arrives, so the request is always applied.
+    `truncate`, `cut`, `drip`, `close`, and `delay` without ``then=``, change only when and how the
+    real answer arrives, so the request is always applied.
     """
 
     name: str
@@ -80,8 +80,10 @@ class Fault:
     def delay(seconds: float, then: Fault | None = None) -> Fault:
         """Wait with the fake's ``sleep``; then answer, or fail with another fault.
 
-        Without ``then``, the request is applied even if the client stops waiting. For a request
-        that is never applied, use ``then=Fault.drop()`` with ``when="before"``.
+        With ``when="before"``, the wait comes before the request is applied, so that a client which
+        gives up finds nothing at first. Without ``then``, the request is applied even if the client
+        stops waiting; without sockets, when the client's read timeout ends. For a request that is
+        never applied, use ``then=Fault.drop()`` with ``when="before"``.
         """
         if then is None:
             return Fault("delay", pause=seconds)

@@ -9,6 +9,7 @@ import struct
 import sys
 import threading
 from collections.abc import Mapping
+from email.errors import MissingHeaderBodySeparatorDefect
 from functools import partial
 from http.server import BaseHTTPRequestHandler
 from socketserver import ThreadingTCPServer
@@ -115,14 +116,15 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _exchange(self) -> None:
         """Answer one request."""
-        if self.headers.defects:
+        service, headers = self.server.service, self.headers
+        # The parser is that of e-mails: it misses the parts of a multipart body here, too.
+        if any(isinstance(defect, MissingHeaderBodySeparatorDefect) for defect in headers.defects):
             self.send_error(400)
             return
-        service, headers = self.server.service, self.headers
         call = Call(
             origin=self.server.origin,
             method=self.command,
-            target=self.path,
+            target=self.requestline.split()[1],  # `self.path` may have fewer slashes
             headers={name.lower(): value for name, value in headers.items()},
             storage_url=self.server.storage_url,
         )
@@ -137,12 +139,15 @@ class _Handler(BaseHTTPRequestHandler):
         except OSError:
             service.note(call)
             raise
+        if call.pause > 0:
+            service.sleep(call.pause)
         reply = service.finish(call)
         if reply.pause > 0:
             service.sleep(reply.pause)
         self.close_connection = not self._send(reply) or self.close_connection
 
     do_GET = do_POST = do_PUT = do_DELETE = _exchange  # noqa: N815 - the names of `http.server`
+    do_PATCH = do_HEAD = do_OPTIONS = _exchange  # noqa: N815
 
     def _send(self, reply: Reply) -> bool:
         """Send an answer; return False if the connection must close after it."""
@@ -156,6 +161,8 @@ class _Handler(BaseHTTPRequestHandler):
         for name, value in reply.wire_headers().items():
             self.send_header(name, value)
         self.end_headers()
+        if self.command == "HEAD":
+            return True  # a body would be read as the next answer
         body, claimed = reply.wire_body()
         if delivery.kind == "drip":
             for start in range(0, len(body), delivery.size):

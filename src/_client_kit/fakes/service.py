@@ -54,6 +54,11 @@ class Call(FakeRequest):
     scripted: ScriptedFault = NO_FAULT
 
     @property
+    def pause(self) -> float:
+        """Seconds to wait before the request is applied or fails."""
+        return self.scripted.action.pause if self.scripted.when == "before" else 0.0
+
+    @property
     def media_type(self) -> str:
         """The Content-Type without its parameters, in lower case."""
         return self.headers.get("content-type", "").partition(";")[0].strip().lower()
@@ -128,8 +133,8 @@ class FakeService:
     def finish(self, call: Call) -> Reply:
         """Return the answer to a request, and apply the request unless its fault prevents it."""
         action = call.scripted.action
-        reply = action.reply
-        if reply is None or call.scripted.when == "after":
+        reply, after = action.reply, call.scripted.when == "after"
+        if reply is None or after:
             answer = self._answer(call)
             reply = reply or answer
         date = {"Date": formatdate(self.clock(), usegmt=True)} if self.date_header else {}
@@ -137,7 +142,7 @@ class FakeService:
         return evolve(
             reply,
             headers=reply.headers_and({**self.answer_headers, **date}),
-            pause=action.pause,
+            pause=action.pause if after else 0.0,
             delivery=action.delivery,
         )
 

@@ -12,6 +12,7 @@ import httpx
 
 from _client_kit import _runtime_async as runtime
 from _client_kit.fakes.service import Call, FakeService
+from _client_kit.fakes.wire import Reply
 
 _PIECE = 65_536
 _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
@@ -24,12 +25,13 @@ class _Answer(httpx.SyncByteStream, httpx.AsyncByteStream):
     It is the body of the response too, in pieces.
     """
 
-    def __init__(self, service: FakeService, call: Call, request: httpx.Request) -> None:
+    reply: Reply
+
+    def __init__(self, service: FakeService, request: httpx.Request) -> None:
         self._sleep = service.sleep
         self._request = request
         timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
         self._timeout = timeouts.get("read") or math.inf
-        self.reply = service.finish(call)
 
     def response(self) -> httpx.Response:
         """Return the response; raise the error that httpx raises on a socket if there is none."""
@@ -112,6 +114,10 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         # first. The Banqup client's storage calls this method directly, with a synchronous body.
         call.body = b"".join(cast("httpx.SyncByteStream", request.stream))
         answer = self._answer(request, call)
+        try:
+            answer.wait(call.pause)
+        finally:  # the request is applied even if the client has stopped waiting
+            answer.reply = self._service.finish(call)
         answer.wait(answer.reply.pause)
         return answer.response()
 
@@ -121,6 +127,10 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         stream = cast("httpx.AsyncByteStream", request.stream)
         call.body = b"".join([part async for part in stream])
         answer = self._answer(request, call)
+        try:
+            await answer.wait_async(call.pause)
+        finally:  # the request is applied even if the client has stopped waiting
+            answer.reply = self._service.finish(call)
         await answer.wait_async(answer.reply.pause)
         return answer.response()
 
@@ -151,4 +161,4 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         if declared != len(call.body):
             much = "little" if len(call.body) < declared else "much"
             raise httpx.LocalProtocolError(f"Too {much} data for declared Content-Length")
-        return _Answer(self._service, call, request)
+        return _Answer(self._service, request)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -9,16 +10,19 @@ import pytest
 from attrs import evolve
 
 from _client_kit import _clock
+from banqup_client import AsyncBanqupClient, ClientCredentials, Environment
 from banqup_client.testing import Fault
-from bridge import ServiceError
+from bridge import AsyncConnection, ServiceError
 from bridge._async._recovery import MARGIN
 from bridge._delivery.delivery import Delivery
 from bridge._delivery.row_format import head_of, head_text, row_of
-from support.bridge_world import DAY, HOUR, AsyncWorld, counted
+from support.bridge_world import COMPANY, DAY, HOUR, SPACE, AsyncWorld, counted
 from zenvoices_client import (
+    AsyncZenvoicesClient,
     ConfigurationError,
     UnavailableError,
     UnreachableError,
+    UserLogin,
 )
 from zenvoices_client._fake.service import Company
 
@@ -128,6 +132,49 @@ async def test_upload_that_arrives_late_is_not_repeated() -> None:
     await connection.export_new()
     if world.states[document] == "uncertain":
         await connection.settle(document, delivered=True)
+    assert set(world.sent.values()) == {1}
+    assert world.states[document] == "delivered"
+
+
+async def test_upload_applied_after_it_was_looked_up_is_not_repeated() -> None:
+    """Where the service is slower than our patience, one look-up that finds nothing is no proof."""
+    world, slow, applied = AsyncWorld(), threading.Event(), threading.Event()
+    world.zenvoices.sleep = lambda _: slow.wait(60)
+    with world.zenvoices.serve() as served:
+        zenvoices = AsyncZenvoicesClient(
+            UserLogin("api-user", "demo-password", organisation_code="acme"),
+            base_url=served.url,
+            timeout=2.0,
+        )
+        connection = AsyncConnection(
+            AsyncBanqupClient(
+                ClientCredentials("demo-app", "demo-secret"),
+                Environment.UAT_EU,
+                transport=world.banqup.transport(),
+                storage_transport=world.banqup.transport(),
+            ),
+            zenvoices,
+            space_id=SPACE,
+            company_code=COMPANY,
+            checkpoints=world.store,
+            clock=world.clock,
+        )
+        await connection.activate()
+        world.one()
+        await connection.export_new()
+        document = world.one()
+        world.zenvoices.faults.add("inbox.upload", nth=1, action=Fault.delay(60))
+        report = await connection.export_new()
+        assert (report.in_doubt, world.states[document]) == (1, "sending")
+        assert world.delivery(document).absent_at is not None
+        assert len(world.zenvoices.inbox) == 1
+        world.zenvoices.refuse_when(lambda _: applied.set())
+        slow.set()
+        assert applied.wait(10)
+        assert len(world.zenvoices.inbox) == 2
+        world.clock.pass_(HOUR)
+        assert (await connection.export_new()).recovered == 1
+        await zenvoices.aclose()
     assert set(world.sent.values()) == {1}
     assert world.states[document] == "delivered"
 

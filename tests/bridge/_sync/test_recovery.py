@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import datetime, timedelta, timezone
 from typing import Any
 
@@ -10,16 +11,19 @@ import pytest
 from attrs import evolve
 
 from _client_kit import _clock
+from banqup_client import BanqupClient, ClientCredentials, Environment
 from banqup_client.testing import Fault
-from bridge import ServiceError
+from bridge import Connection, ServiceError
 from bridge._delivery.delivery import Delivery
 from bridge._delivery.row_format import head_of, head_text, row_of
 from bridge._sync._recovery import MARGIN
-from support.bridge_world import DAY, HOUR, World, counted
+from support.bridge_world import COMPANY, DAY, HOUR, SPACE, World, counted
 from zenvoices_client import (
     ConfigurationError,
     UnavailableError,
     UnreachableError,
+    UserLogin,
+    ZenvoicesClient,
 )
 from zenvoices_client._fake.service import Company
 
@@ -127,6 +131,49 @@ def test_upload_that_arrives_late_is_not_repeated() -> None:
     connection.export_new()
     if world.states[document] == "uncertain":
         connection.settle(document, delivered=True)
+    assert set(world.sent.values()) == {1}
+    assert world.states[document] == "delivered"
+
+
+def test_upload_applied_after_it_was_looked_up_is_not_repeated() -> None:
+    """Where the service is slower than our patience, one look-up that finds nothing is no proof."""
+    world, slow, applied = World(), threading.Event(), threading.Event()
+    world.zenvoices.sleep = lambda _: slow.wait(60)
+    with world.zenvoices.serve() as served:
+        zenvoices = ZenvoicesClient(
+            UserLogin("api-user", "demo-password", organisation_code="acme"),
+            base_url=served.url,
+            timeout=2.0,
+        )
+        connection = Connection(
+            BanqupClient(
+                ClientCredentials("demo-app", "demo-secret"),
+                Environment.UAT_EU,
+                transport=world.banqup.transport(),
+                storage_transport=world.banqup.transport(),
+            ),
+            zenvoices,
+            space_id=SPACE,
+            company_code=COMPANY,
+            checkpoints=world.store,
+            clock=world.clock,
+        )
+        connection.activate()
+        world.one()
+        connection.export_new()
+        document = world.one()
+        world.zenvoices.faults.add("inbox.upload", nth=1, action=Fault.delay(60))
+        report = connection.export_new()
+        assert (report.in_doubt, world.states[document]) == (1, "sending")
+        assert world.delivery(document).absent_at is not None
+        assert len(world.zenvoices.inbox) == 1
+        world.zenvoices.refuse_when(lambda _: applied.set())
+        slow.set()
+        assert applied.wait(10)
+        assert len(world.zenvoices.inbox) == 2
+        world.clock.pass_(HOUR)
+        assert connection.export_new().recovered == 1
+        zenvoices.close()
     assert set(world.sent.values()) == {1}
     assert world.states[document] == "delivered"
 
