@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import threading
 from collections.abc import Callable, Mapping
-from pkgutil import resolve_name
+from importlib import import_module
 from typing import Any, TypeVar
 
 from _client_kit._redaction import redact, sanitise
@@ -66,32 +66,41 @@ def function_of(field: str, name: str) -> Callable[..., Any]:
     """Import and return the function that a field names as ``"package.module:function"``.
 
     Raises:
-        ConfigurationError: There is no such module or function.
+        ConfigurationError: The name has another form, or there is no such module or function.
     """
-    hint = Text(
-        "hint_function",
-        "Write it as 'package.module:function', without a path and .py. Install what is missing, "
-        "or put its folder on PYTHONPATH.",
-    )
+    module_name, _, function_name = name.partition(":")
+    parts = [*module_name.split("."), function_name]
+    if module_name.endswith(".py") or not all(map(str.isidentifier, parts)):
+        raise setting_error(
+            "no_function_name",
+            "{0} must name a function",
+            field,
+            hint="Write it as 'package.module:function', without a path and .py.",
+        )
     try:
-        found: Callable[..., Any] = resolve_name(name)
+        found: Callable[..., Any] | None = getattr(import_module(module_name), function_name, None)
     except Exception as error:
         raise setting_error(
             "import_failed",
             "{0}: importing {1!r} failed with {2}",
-            *(field, name[:80], Text("said", "{0}", _described(error))),
-            hint=hint,
+            *(field, module_name[:80], Text("said", "{0}", _described(error))),
+            hint="Correct or install what is named there, or put its folder on PYTHONPATH.",
         ) from error
     if not callable(found):
-        raise setting_error("no_function", "{0}: {1!r} is no function", field, name[:80], hint=hint)
+        raise setting_error(
+            "no_such_function",
+            "{0}: {1!r} has no function {2!r}",
+            *(field, module_name[:80], function_name[:80]),
+            hint="Name a function that is at the top level of the module.",
+        )
     return found
 
 
 def _described(error: Exception) -> str:
     """Return class, place and text of the exception that the import of a module raised."""
     place, text = place_of(error), redact(sanitise(error))
-    # For a module that does not exist, only frames of these modules are left.
-    at = "" if place.startswith(("importlib.", "pkgutil.")) else f" at {place}"
+    # For a module that does not exist, only frames of importlib are left.
+    at = "" if place.startswith("importlib.") else f" at {place}"
     return f"{type(error).__name__}{at}: {text}"[:LONGEST_REASON]
 
 
@@ -110,17 +119,28 @@ def store_of(settings: ConnectionSettings) -> tuple[CheckpointStore, Callable[[]
     from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 
     name = str(settings.checkpoint_url_variable)
+    hint = Text(
+        "hint_no_database_url",
+        "checkpoint_url_variable names it. Set it, in the form "
+        "postgresql+psycopg://user:password@host/database.",
+    )
+    if not os.environ.get(name):
+        raise setting_error(
+            "variable_not_set",
+            "the environment variable {0!r} is not set",
+            name[:80],
+            hint=hint,
+        )
     from sqlalchemy import create_engine, exc
 
     try:
-        engine = create_engine(os.environ.get(name, ""))
+        engine = create_engine(os.environ[name])
     except (exc.ArgumentError, ValueError):
         raise setting_error(
             "no_database_url",
             "the environment variable {0!r} holds no database URL",
             name[:80],
-            hint="checkpoint_url_variable names it. Set it, in the form "
-            "postgresql+psycopg://user:password@host/database.",
+            hint=hint,
         ) from None
     except ImportError as error:
         raise setting_error(

@@ -91,6 +91,10 @@ _FUNCTIONS = _must_be(
     lambda value: _is_table(value) and all(map(_is_text, value.values())),
     Text("hint_functions", 'Write the name in quotes: "inbox.upload" = "package.module:function".'),
 )
+_PATCH = _must_be(
+    Text("table_or_path", "a table or the path of a JSON file"),
+    lambda value: _is_table(value) or _is_text(value),
+)
 _VARIABLE = _must_be(
     Text("variable_name", "the name of an environment variable"),
     _is_variable,
@@ -136,8 +140,12 @@ class ConnectionSettings:
     zenvoices_url: str = field(default="https://app.zenvoices.com", validator=_ADDRESS)
     checkpoint_file: str | None = field(default=None, validator=optional(_TEXT))
     checkpoint_url_variable: str | None = field(default=None, validator=optional(_VARIABLE))
-    banqup_contract: Contract = field(default=None, converter=_patch, hash=False)
-    zenvoices_contract: Contract = field(default=None, converter=_patch, hash=False)
+    banqup_contract: Contract = field(
+        default=None, converter=_patch, validator=optional(_PATCH), hash=False
+    )
+    zenvoices_contract: Contract = field(
+        default=None, converter=_patch, validator=optional(_PATCH), hash=False
+    )
     banqup_operations: Mapping[str, str] | None = field(
         default=None, converter=_patch, validator=optional(_FUNCTIONS), hash=False
     )

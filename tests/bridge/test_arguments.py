@@ -483,6 +483,7 @@ def test_number_of_zenvoices_is_no_document_id() -> None:
     with pytest.raises(ConfigurationError, match="unknown to this connection") as caught:
         connection.settle("4711", delivered=True)
     assert "show its id" in str(caught.value.hint)
+    assert "Zenvoices' number is another one" in str(caught.value.hint)
 
 
 @pytest.mark.parametrize("given", ["2026/0042", "d" * 129])

@@ -326,6 +326,16 @@ def test_another_programs_database_is_refused(path: Path) -> None:
     assert path.read_bytes() == before
 
 
+def test_a_file_of_another_kind_is_refused(path: Path) -> None:
+    """The configuration named by mistake is not called a damaged checkpoint file."""
+    path.write_text("[[connection]]\n" * 100)
+    path.chmod(0o600)
+    with pytest.raises(StoreError, match="is not a checkpoint file") as caught:
+        look(path)
+    assert "name another file" in str(caught.value.hint)
+    assert path.read_text() == "[[connection]]\n" * 100
+
+
 def test_a_tampered_row_is_refused(path: Path) -> None:
     """A row or a head that no longer matches its checksum raises."""
     for change in (

@@ -136,6 +136,8 @@ def test_demo_and_sandbox_speak_the_language(
         ([], {"fr": "Transmet les nouvelles factures", "nl": "Brengt nieuwe facturen"}),
         (["export"], {"fr": "indique seulement ce qui", "nl": "toont alleen wat er zou"}),
         (["pairs"], {"fr": "un fichier de connexions", "nl": "bestand met koppelingen"}),
+        (["resend"], {"fr": " arguments: ID l'identifiant", "nl": " argumenten: ID het id"}),
+        (["settle"], {"fr": " arguments: ID l'identifiant", "nl": " argumenten: ID het id"}),
         (["sandbox"], {"fr": "simule les deux services", "nl": "bootst beide diensten na"}),
     ],
 )
@@ -143,11 +145,13 @@ def test_demo_and_sandbox_speak_the_language(
 def test_help_is_in_the_language(
     lang: Lang, command: list[str], told: dict[str, str], capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """What a command does and the help of each option; titles and errors are argparse's own."""
+    """What a command does and the help of each option; errors are argparse's own."""
     with pytest.raises(SystemExit) as ended:
         main([*command, "--lang", lang, "--help"])
     assert ended.value.code == 0
-    assert told[lang] in " ".join(capsys.readouterr().out.split())
+    shown = " ".join(capsys.readouterr().out.split())
+    assert told[lang] in shown
+    assert "positional" not in shown
 
 
 PAIR = '[[connection]]\nspace_id = "s-1"\ncompany_code = "0042"\n'

@@ -167,6 +167,14 @@ def test_named_never_makes_an_unsafe_name(name: str) -> None:
     assert item.file_name.endswith(".xml")
 
 
+@pytest.mark.parametrize("given", ["FTH/2026/7.pdf", r"FTH\2026\7.pdf"])
+def test_named_keeps_what_stands_before_a_slash(given: str) -> None:
+    """Else two invoices, numbered 7 in two books, would have one name."""
+    document = trial_document((given, b"%PDF-1.4 x"))
+    (item,) = upload_of(named(default_mapper, "{number}"), document).attachments
+    assert item.file_name == "FTH-2026-7.pdf"
+
+
 def test_named_numbers_several_files() -> None:
     """A second file does not get the name of the first."""
 

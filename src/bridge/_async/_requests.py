@@ -12,7 +12,6 @@ from bridge._async._context import AsyncContext
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
-from bridge._delivery.arguments import NUMBER_HINT
 from bridge._delivery.faults import Blame, blame_of
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._errors import setting_error
@@ -107,7 +106,8 @@ async def settle_one(
             "settle_unknown",
             "the document {0!r} is unknown to this connection",
             document_id,
-            hint=NUMBER_HINT,
+            hint="Reports and banqup-zenvoices status --waiting show its id in Banqup; Zenvoices' "
+            "number is another one.",
         )
     if not stored.needs_person:
         raise setting_error(

@@ -19,12 +19,6 @@ from bridge._errors import configuration_error, setting_error
 STORE_METHODS = ("acquire", "release", "head", "find", "select", "commit")
 _WORLD = "The Banqup client comes first. AsyncConnection takes two Async clients, Connection none."
 
-NUMBER_HINT = Text(
-    "hint_number",
-    "If it is the number of an invoice: banqup-zenvoices status --waiting and the report of an "
-    "export show its id.",
-)
-
 
 def check_client(client: Any, kind: type[object], name: str) -> None:
     """Refuse an object that is not a client of the class `kind`, and a closed client."""
@@ -117,4 +111,9 @@ def check_document_id(given: object) -> str:
     try:
         return check_id(given, Text("the_document_id", "document id"), service="bridge")
     except ConfigurationError as error:
-        raise configuration_error(error.message, NUMBER_HINT) from None
+        hint = Text(
+            "hint_number",
+            "If it is the number of an invoice: banqup-zenvoices status --waiting and the report "
+            "of an export show its id.",
+        )
+        raise configuration_error(error.message, hint) from None

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
-from pathlib import PurePath
 from typing import Any, Literal, TypeVar, cast
 
 from attrs import evolve
@@ -268,7 +267,7 @@ def _values(document: Document, files: Sequence[SourceFile]) -> dict[str, str]:
         "folder": document.folder,
         "category": document.category,
         "id": document.id,
-        "number": (ubl.number if ubl else None) or PurePath(main.name).stem,
+        "number": (ubl.number if ubl else None) or _stem(main.name)[0],
         "date": issued.isoformat() if issued else None,
         "supplier": document.supplier.name or (ubl.supplier.name if ubl else None),
         "customer": document.customer.name or (ubl.customer.name if ubl else None),
@@ -282,10 +281,17 @@ def _part(value: str | None) -> str:
 
 
 def _file_name(pattern: str, values: Mapping[str, str], old: str, place: int) -> str:
-    stem, extension = PurePath(old).stem, PurePath(old).suffix
+    stem, extension = _stem(old)
     name = pattern.format_map({**values, "file": _part(stem)})
     # Without this, an unknown value would leave two separators in a row.
     name = re.sub(r"([ ._-])\1+", r"\1", name).strip(" ._-") or stem
     if place:
         name += f"-{place + 1}"
-    return name + extension
+    return f"{name}.{extension}" if extension else name
+
+
+def _stem(name: str) -> tuple[str, str]:
+    """Return a file name without its extension, and the extension."""
+    # PurePath would drop what stands before a slash, such as the year of an invoice number.
+    stem, dot, extension = name.rpartition(".")
+    return (stem, extension) if dot and len(extension) <= 10 else (name, "")

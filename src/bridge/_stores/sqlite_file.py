@@ -163,13 +163,7 @@ def _warn(path: Path, folder: os.stat_result, file: os.stat_result, kind: str) -
 
 def _prepare(file: sqlite3.Connection, path: Path, size: int, *, shared: bool) -> None:
     if _pragma(file, "application_id") != APPLICATION_ID:
-        raise store_error(
-            "not_a_checkpoint",
-            "{0} is not a checkpoint file",
-            str(path),
-            hint="If it is the right file, restore it from a backup and run banqup-zenvoices "
-            "export --look-first. Otherwise name another file.",
-        )
+        raise _not_a_checkpoint(path)
     version = int(_pragma(file, "user_version"))
     if version > VERSION:
         raise newer_version(str(path), version)
@@ -192,6 +186,16 @@ def _prepare(file: sqlite3.Connection, path: Path, size: int, *, shared: bool) -
     # A rollback journal needs EXTRA to be as durable as a write-ahead log with FULL.
     file.execute(f"PRAGMA synchronous = {'FULL' if journal == 'wal' else 'EXTRA'}")
     file.execute("PRAGMA fullfsync = ON")
+
+
+def _not_a_checkpoint(path: Path) -> StoreError:
+    return store_error(
+        "not_a_checkpoint",
+        "{0} is not a checkpoint file",
+        str(path),
+        hint="If it is the right file, restore it from a backup and run banqup-zenvoices "
+        "export --look-first. Otherwise name another file.",
+    )
 
 
 def _create(path: Path, *, shared: bool) -> None:
@@ -227,8 +231,10 @@ def error_of(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StoreErro
     """Return the error for an exception of SQLite."""
     # Errors about text that is not UTF-8 have no code.
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
+    if code == sqlite3.SQLITE_NOTADB:
+        return _not_a_checkpoint(path)
     # SQLITE_ERROR means a missing table or column, because the statements are correct.
-    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB, sqlite3.SQLITE_ERROR):
+    if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR):
         return damaged(str(path), Text("said", "{0}", str(error)))
     return store_error(
         "file_failed",
