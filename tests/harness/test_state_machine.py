@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, ClassVar, Literal
 
 import pytest
-from hypothesis import HealthCheck, Phase, settings
+from hypothesis import HealthCheck, Phase, assume, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
     RuleBasedStateMachine,
@@ -156,6 +156,7 @@ class Deliveries(RuleBasedStateMachine):
 
     def _some(self, data: st.DataObject) -> str:
         names = self.it.statuses.keys() - self.history
+        assume(names)
         return data.draw(st.sampled_from(sorted(names, key=list(self.it.truths).index)))
 
     @precondition(lambda self: len(self.it.truths) < 25)
@@ -585,6 +586,7 @@ class BadDocuments(Deliveries):
 
     def _some(self, data: st.DataObject) -> str:
         names = self.it.statuses.keys() - self.history - self.it.faults.bad
+        assume(names)
         return data.draw(st.sampled_from(sorted(names, key=list(self.it.truths).index)))
 
     @precondition(lambda self: self._bad() < MOST_BAD)
