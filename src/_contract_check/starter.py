@@ -22,23 +22,6 @@ from _contract_check.openapi_schema import (
 
 _FILES = "asked.upload.attachments"
 _LOOP = f" for file in {_FILES}"
-_ALIKE = {
-    "id": "documentId inboxId inboxDocumentId fileId attachmentId",
-    "externalId": "reference",
-    "administrationId": "companyId",
-    "code": "administrationCode companyCode",
-    "documents": "results records content items data",
-    "items": "results records content data",
-    "folder": "box",
-    "status": "state",
-    "files": "attachments",
-    "filename": "name",
-    "total": "totalElements totalCount",
-    "totalCount": "total totalElements",
-    "next": "nextCursor nextToken nextPageToken cursor continuationToken",
-    "downloadUrl": "url href link",
-}
-"""By our name of a property, other names that an API may give the property."""
 
 
 def starter(ours: Operation, theirs: VendorOperation, expected: Expectations) -> tuple[str, ...]:
@@ -65,7 +48,7 @@ class _Draft:
     def __init__(self, ours: Operation, theirs: VendorOperation, expected: Expectations) -> None:
         self._ours, self._theirs, self._expected = ours, theirs, expected
         self._values = expected.values_of(ours.name)
-        self._shape: Shape = expected.answer_of(ours, theirs) or {}
+        self._shape = expected.answer_of(ours, theirs)
         content = (content_path(theirs.body) if uploads(ours) else None) or ""
         self._files = content.rpartition("[]")[0] if "[]" in content else None
         """The path of the list that has one entry for each file; None if there is no such list."""
@@ -127,59 +110,16 @@ class _Draft:
         return f"[{value}{loop}]" if value and inner != path else value
 
     def answer(self) -> list[str]:
-        """Return the lines that return the answer with our contract's names."""
-        needed = self._expected.essential.get(self._ours.name, frozenset())
-        reads = [fact.removeprefix("reads:") for fact in needed if fact.startswith("reads:")]
-        places = [locate(self._shape or None, path) for path in reads]
+        """Return the lines that return the answer with our contract's names.
+
+        If the file has other names, the user completes these lines.
+        """
+        essential = self._expected.essential.get(self._ours.name, frozenset())
+        paths = [item.path for item in self._ours.reads if f"reads:{item.path}" in essential]
+        places = [locate(self._shape, path) for path in paths]
         if all(place.status in ("confirmed", "not described") for place in places):
             return ["return answer"]
-        lines = _object("return ", self._read("", "", "answer", reads))
-        return [*lines[:-1], "}"]
-
-    def _read(self, ours: str, at: str, source: str, needed: Sequence[str]) -> list[str]:
-        """Return the lines of an object's members with our names.
-
-        Args:
-            ours: The object's path in the contract.
-            at: The object's path in the file.
-            source: The Python expression for the object with the file's names.
-            needed: The paths in the contract without which an export fails.
-        """
-        shape, lines = self._shape, list[str]()
-        above = shape.get(at, Schema())
-        paths = [item.path for item in self._ours.reads]
-        for path in paths:
-            parent, _, name = path.rpartition(".")
-            found = self._name(above, name)
-            listed = any(other.startswith(f"{path}[]") for other in paths)
-            bare = listed and "array" in above.kinds  # the answer itself is the list
-            if parent != ours or not (found or bare or path in needed):
-                continue
-            member = f"[{_quoted(found)}]" if path in needed else f".get({_quoted(found)})"
-            theirs, value = (at, source) if bare else (below(at, found), source + member)
-            rows = entries_of(shape, theirs)
-            nested = listed or any(other.startswith(f"{path}.") for other in paths)
-            known = bool(found or bare) and (rows != theirs) == listed
-            if nested and known and shape[rows].members:
-                row = "row" if source == "answer" else "part"
-                inside = (f"{path}[]", rows, row) if listed else (path, rows, value)
-                loop = f" for {row} in {value}" if listed else None
-                lines += _object(f'"{name}": ', self._read(*inside, needed), loop)
-            elif nested or not found:
-                note = f"  # one of {above.names}" if above.names else ""
-                lines.append(f'"{name}": ...,{note}')
-            else:
-                lines.append(f'"{name}": {value},')
-                lines += [f'"last": not {value},'] if path == "next" else []
-        return lines
-
-    def _name(self, above: Schema, name: str) -> str:
-        """Return the file's name for one of our members; empty if the file has no such member."""
-        if name in above.members:
-            return name
-        known = {letters(item): item for item in above.members}
-        likely = [name, *_ALIKE.get(name, "").split()]
-        return next((known[letters(it)] for it in likely if letters(it) in known), "")
+        return [f"return ...  # the answer, as an object with {', '.join(paths)}"]
 
 
 def _object(start: str, members: Sequence[str], loop: str | None = None) -> list[str]:
