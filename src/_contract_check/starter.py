@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from _client_kit._contract import Operation
 from _contract_check.expectations import Expectations
-from _contract_check.matching import BASE64, content_path, uploads
+from _contract_check.matching import BASE64, uploads
 from _contract_check.openapi_file import VendorOperation, is_json
 from _contract_check.openapi_schema import (
     Schema,
@@ -20,14 +20,12 @@ from _contract_check.openapi_schema import (
     typed,
 )
 
-_FILES = "asked.upload.attachments"
-_LOOP = f" for file in {_FILES}"
-
 
 def starter(ours: Operation, theirs: VendorOperation, expected: Expectations) -> tuple[str, ...]:
     """Return the lines of a function that makes the vendor's call in place of ours.
 
-    A value that the library does not have is written ``...``, with its type in a comment.
+    The function sends one file. A value that the library does not have is written ``...``, with
+    its type in a comment.
     """
     name = expected.function_for(ours.name)
     if not name:
@@ -49,9 +47,6 @@ class _Draft:
         self._ours, self._theirs, self._expected = ours, theirs, expected
         self._values = expected.values_of(ours.name)
         self._shape = expected.answer_of(ours, theirs)
-        content = (content_path(theirs.body) if uploads(ours) else None) or ""
-        self._files = content.rpartition("[]")[0] if "[]" in content else None
-        """The path of the list that has one entry for each file; None if there is no such list."""
 
     def path(self) -> str:
         """Return the path as a Python string, with expressions for its placeholders."""
@@ -74,12 +69,12 @@ class _Draft:
         if theirs.media and not is_json(theirs.media):
             lines.append(f"# not as {theirs.media}, which this library cannot send:")
         lines += self._given("json=", theirs.body or {}, "")
-        one_file = self._files is None and any("file." in line for line in lines)
-        start = [f"(file,) = {_FILES}"] if one_file else []
+        with_file = any("file." in line for line in lines)
+        start = ["(file,) = asked.upload.attachments"] if with_file else []
         return [*start, "answer = yield Call(", *_indented(lines), ")"]
 
     def _given(self, start: str, shape: Shape, at: str) -> list[str]:
-        """Return the lines of an object in the call, or of a list with an object for each file."""
+        """Return the lines of an object in the call, or of a list with one object."""
         inner = entries_of(shape, at)
         above, lines = shape.get(inner, Schema()), list[str]()
         for name in above.members:
@@ -95,8 +90,8 @@ class _Draft:
                 lines.append(f"{begin}{value},{note}")
             elif required:
                 lines.append(f"{begin}...,  # {typed(shape, path)}")
-        loop = _LOOP if at == self._files else ""
-        return _object(start, lines, None if inner == at else loop) if lines else []
+        opened, closed = ("{", "},") if inner == at else ("[{", "}],")
+        return [start + opened, *_indented(lines), closed] if lines else []
 
     def _value(self, name: str, shape: Shape, path: str) -> str:
         """Return the Python expression for a member; empty if the library has no value for it."""
@@ -104,10 +99,7 @@ class _Draft:
         value = self._values.get(letters(name), "")
         if uploads(self._ours) and shape.get(inner, Schema()).format in BASE64:
             value = "Base64(file.content)"
-        if "file." in value and self._files is not None and not path.startswith(self._files):
-            return ""  # only in the list does the generated code have a variable `file`
-        loop = _LOOP if path == self._files else ""
-        return f"[{value}{loop}]" if value and inner != path else value
+        return f"[{value}]" if value and inner != path else value
 
     def answer(self) -> list[str]:
         """Return the lines that return the answer with our contract's names.
@@ -120,12 +112,6 @@ class _Draft:
         if all(place.status in ("confirmed", "not described") for place in places):
             return ["return answer"]
         return [f"return ...  # the answer, as an object with {', '.join(paths)}"]
-
-
-def _object(start: str, members: Sequence[str], loop: str | None = None) -> list[str]:
-    """Return the lines of an object; with a loop, of a list that holds the object."""
-    opened, closed = ("{", "},") if loop is None else ("[{", f"}}{loop}],")
-    return [start + opened, *_indented(members), closed]
 
 
 def _indented(lines: Sequence[str]) -> list[str]:

@@ -96,8 +96,8 @@ def test_upload_of_another_structure_comes_with_a_function_that_runs() -> None:
     )
 
 
-def test_upload_with_a_list_of_files_repeats_the_file() -> None:
-    """One entry for each attachment, and the answer is left to a person, with our names."""
+def test_upload_with_a_list_of_files_sends_a_list() -> None:
+    """With the one attachment, and the answer is left to a person, with our names."""
     found = zenvoices(file("zenvoices-renamed"))["inbox.upload"]
     call, answer = run(found, {"documentId": 4711})
     assert call.json["files"] == [{"name": "a.xml", "mimeType": "a/xml", "base64": Base64(b"x")}]
