@@ -191,10 +191,10 @@ class _Pair:
         shape = self._shapes[group]
         if place.found and shape is not None and place.path in shape:
             kinds = shape[place.path].kinds
-            wanted = self._expected.kinds.get(self._ours.name, {}).get(name)
+            wanted = self._expected.kinds_of(self._ours.name, name)
             listed = shape[entries_of(shape, place.path)].words
             words = self._expected.words.get(name.rpartition("[].")[2], ())
-            if group != "query" and wanted and kinds and not wanted & kinds:
+            if group != "query" and fact in self._essential and kinds and not wanted & kinds:
                 status, ours = "differs", f"{ours}: {'|'.join(sorted(wanted))}"
                 theirs = f"{theirs}: {typed(shape, place.path)}"
             elif self._ours.needed and listed and not set(words) <= set(listed):

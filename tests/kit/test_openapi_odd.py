@@ -6,9 +6,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from attrs import frozen
 
-from _contract_check.expectations import kinds_of
 from _contract_check.findings import Comparison, OperationFinding
 from _contract_check.openapi_file import load, read_openapi
 from _contract_check.openapi_schema import Shape, VendorFileError, locate, tree, typed
@@ -158,15 +156,3 @@ def test_heading_without_operations_is_left_out() -> None:
     text = str(Comparison("banqup", "T", "3.0.0", (needed,)))
     assert "Needed by an export" in text
     assert "The rest" not in text
-
-
-@frozen
-class Tagged:
-    """A model with a list of texts."""
-
-    tags: tuple[str, ...] = ()
-
-
-def test_list_of_texts_is_a_list() -> None:
-    """A list whose entries are no objects has no members to hold against the file."""
-    assert kinds_of(Tagged) == {"tags": frozenset({"array"})}
