@@ -42,14 +42,11 @@ NOT_READ_BACK = Text(
     "Zenvoices. If it is there, correct inbox.details or inbox.list; until then a document whose "
     "upload breaks off is held as uncertain.",
 )
-FIND_WRONG = Text(
+LOOK_UP_WRONG = Text(
     "hint_find",
-    "Correct your function for inbox.find: it returns the document with its externalId, and None "
-    "once a call has said that there is none.",
-)
-NOT_LOOKED_UP = Text(
-    "hint_query",
-    "Check path and query names: ZenvoicesClient(contract={0}).",
+    "Correct path and query names with ZenvoicesClient(contract={0}), or your function for "
+    "inbox.find: it returns the document with its externalId, and None once a call has said that "
+    "there is none.",
     '{"inbox.details": {"query": {"external_id": "..."}}}',
 )
 
@@ -200,15 +197,11 @@ def _read_zenvoices(
         ids = [item.external_id for item in page.items if item.company_id in (None, company_id)]
         known = next(filter(None, ids), None)
     with checks.calling("inbox.details"):
-        _look_up(checks, client, known, company_id, FIND_WRONG if own else NOT_LOOKED_UP)
+        _look_up(checks, client, known, company_id)
 
 
 def _look_up(
-    checks: ContractChecks,
-    client: ZenvoicesClient,
-    known: str | None,
-    company_id: int,
-    remedy: str,
+    checks: ContractChecks, client: ZenvoicesClient, known: str | None, company_id: int
 ) -> None:
     """Look up ``known``, an external id that the inbox lists, and an id that no document has.
 
@@ -220,7 +213,7 @@ def _look_up(
         found = client.inbox.find(external_id=known, company_id=company_id)
         if found.document is None:
             template = "a document that the inbox lists is answered by {0!r}"
-            checks.wrong(name, Text("listed_not_found", template, found.outcome), remedy)
+            checks.wrong(name, Text("listed_not_found", template, found.outcome), LOOK_UP_WRONG)
             return
         answers = [encode(found.document)]
     nothing = client.inbox.find(external_id=_new_id("none"), company_id=company_id)
@@ -231,7 +224,7 @@ def _look_up(
             "id_ignored",
             "the look-up of an id that does not exist proves nothing: is the id ignored?",
         )
-        checks.wrong(name, note, remedy)
+        checks.wrong(name, note, LOOK_UP_WRONG)
 
 
 def _send(
