@@ -877,7 +877,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "not_scanned": ("le fichier n'a pas encore été analysé : réessayez plus tard",
         "het bestand is nog niet gescand: probeer later opnieuw"),
     "no_file_to_fetch": ("il n'y a pas de fichier à lire", "er is geen bestand om op te halen"),
-    "bytes": ("{0} octet|{0} octets", "{0} byte|{0} bytes"),
     "no_company": ("l'entreprise n'est pas connue", "de administratie is niet bekend"),
     "listed_not_found": ("un document que montre la boîte de réception reçoit la réponse {0!r}",
         "een document dat de inbox toont, krijgt het antwoord {0!r}"),

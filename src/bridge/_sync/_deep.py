@@ -7,7 +7,6 @@ are run too: their results are compared, not the raw answers.
 
 from __future__ import annotations
 
-import io
 import logging
 import tempfile
 import uuid
@@ -33,7 +32,6 @@ from zenvoices_client import Attachment, Company, InboxUpload, ZenvoicesClient
 logger = logging.getLogger("bridge")
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-MAX_BYTES = 64 * 1024 * 1024
 NO_FILE = Text("no_document_to_see", "the space holds no document with a file to look at")
 NOT_SCANNED = Text("not_scanned", "the file is not scanned yet: look again later")
 NOT_READ_BACK = Text(
@@ -167,9 +165,8 @@ def _read_document(
         checks.skipped(Text("no_file_to_fetch", "there is no file to fetch"), "files.download")
         return
     with checks.calling("files.download"), tempfile.TemporaryFile() as target:
-        client.files.download(space_id, file_id, target, max_bytes=MAX_BYTES)
-        note = Text("bytes", "{0} byte|{0} bytes", target.seek(0, io.SEEK_END))
-        checks.answered("files.download", [], note)
+        client.files.download(space_id, file_id, target)
+        checks.answered("files.download", [])
 
 
 def _read_zenvoices(
