@@ -74,10 +74,6 @@ def compare(
             status, theirs, likely = "yours", None, []
         elif theirs is not None:
             pair = _Pair(operation, theirs, expected, needless)
-            try:
-                contract.patched({name: pair.patch})
-            except ConfigurationError:  # the patch would give two members one name
-                pair.patch = {}
             patch |= {name: pair.patch} if pair.patch else {}
             findings = tuple(pair.findings())
             differs = any(item.status in ("differs", "missing") for item in findings)

@@ -129,13 +129,6 @@ def test_prefix_with_a_placeholder_of_its_own_cannot_be_filled() -> None:
     assert comparison.patch == {}
 
 
-def test_path_that_the_contract_refuses_is_not_suggested() -> None:
-    """What is suggested can be loaded: a path with a letter outside ASCII cannot."""
-    comparison = zenvoices(without_prefix("/öffentlich"))
-    assert comparison.contradicted
-    assert comparison.patch == {}
-
-
 def test_text_names_the_command_that_writes_the_correction() -> None:
     """What --suggest prints is announced, with the operations it corrects."""
     comparison = zenvoices(without_prefix("/external"))
