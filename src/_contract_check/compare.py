@@ -9,7 +9,6 @@ from typing import Any
 from attrs import evolve
 
 from _client_kit._contract import TOKEN_CALLS, Contract, Operation
-from _client_kit._errors import ConfigurationError
 from _contract_check.expectations import Expectations
 from _contract_check.findings import Comparison, Finding, OperationFinding
 from _contract_check.matching import (
@@ -44,14 +43,7 @@ def compare(
         file: The vendor's OpenAPI file.
         expected: The facts that an export needs from the service.
         yours: Names of the operations for which the user has a function; they are not compared.
-
-    Raises:
-        ConfigurationError: ``yours`` names an operation that does not exist.
     """
-    known = [name for name in (*contract.operations, *expected.replaced) if name not in TOKEN_CALLS]
-    if unknown := set(yours) - set(known):
-        message = f"there is no function for {min(unknown)[:80]!r}; known: {', '.join(known)}"
-        raise ConfigurationError(message, service=contract.service)
     needless = {entry for name in yours for entry in expected.replaced.get(name, (name,))}
     ours = sorted(contract.operations.values(), key=lambda item: not item.needed)
     matches = match_all(ours, file.operations)
