@@ -83,7 +83,6 @@ def compare(
                 f"{operation.method} {operation.path}",
                 f"{theirs.method} {theirs.path}" if theirs else "",
                 evidence=operation.evidence,
-                facts=len(dict(_facts(operation))),
                 findings=findings,
                 calls=tuple(tuple(item.lines()) for item in likely),
                 function=expected.function_for(name),
