@@ -25,7 +25,6 @@ from stdnum.lu import tva as luxembourgish
 from bridge import ubl
 from bridge.testing import Sample, SampleParty, sample
 from bridge.testing._samples.parties import COMPANY, PARTNERS
-from bridge.testing._samples.pdf import write_pdf
 from support.en16931 import broken_rules, schema_fault
 
 KINDS: tuple[ubl.Kind, ...] = ("invoice", "credit note")
@@ -260,9 +259,3 @@ def test_what_cannot_be_made_is_refused() -> None:
         sample(0, lines=0)
     with pytest.raises(ValueError, match=r"at least \d+ bytes, not 100"):
         sample(0, pdf_size=100)
-
-
-def test_pdf_shows_brackets_and_backslashes() -> None:
-    """What has a meaning in PDF's own syntax is shown as it is."""
-    line = r"a) b ( c \ d \( (e)"
-    assert line in pdf_text(write_pdf(["first", line]))[0]
