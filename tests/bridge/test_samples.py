@@ -33,21 +33,18 @@ anything = st.builds(
     sample,
     st.integers(0, 1_000_000),
     kind=st.sampled_from(KINDS),
-    lines=st.integers(1, 60),
     attach_pdf=st.booleans(),
     sale=st.booleans(),
 )
 
 
 def every_sort() -> list[Sample]:
-    """Return samples with each partner, of each kind, in each direction, short and long."""
+    """Return samples with each partner, of each kind, in each direction."""
     made = [
         sample(n, kind=kind, sale=sale)
         for n, kind, sale in product(range(len(PARTNERS)), KINDS, (False, True))
     ]
-    made += [sample(n, lines=n) for n in (1, 2, 7, 40)]
-    made += [sample(3, attach_pdf=False), sample(4, pdf_size=100_000)]
-    return made
+    return [*made, sample(3, attach_pdf=False)]
 
 
 @pytest.mark.long
@@ -58,7 +55,7 @@ def test_samples_pass_en_16931(tmp_path: Path) -> None:
         files.append(tmp_path / f"{n}.xml")
         files[-1].write_bytes(made.content)
     answers = broken_rules(files)
-    assert len(answers) == len(files) == 42
+    assert len(answers) == len(files) == 37
     assert [broken for _, broken in answers] == [[]] * len(files)
     assert min(fired for fired, _ in answers) > 20
 
@@ -194,7 +191,7 @@ def test_samples_are_the_same_everywhere() -> None:
     """Another process, with other hashes, makes the same bytes."""
     code = (
         "import hashlib; from bridge.testing._samples.sample import sample\n"
-        "print(hashlib.sha256(b''.join(sample(n, pdf_size=5000).content for n in range(20)))"
+        "print(hashlib.sha256(b''.join(sample(n).content for n in range(20)))"
         ".hexdigest())"
     )
     other = subprocess.run(
@@ -204,7 +201,7 @@ def test_samples_are_the_same_everywhere() -> None:
         text=True,
         check=True,
     )
-    here = b"".join(sample(n, pdf_size=5000).content for n in range(20))
+    here = b"".join(sample(n).content for n in range(20))
     assert other.stdout.strip() == hashlib.sha256(here).hexdigest()
 
 
@@ -214,10 +211,9 @@ def pdf_text(data: bytes) -> list[str]:
     return [page.extract_text() for page in reader.pages]
 
 
-@pytest.mark.parametrize("lines", [1, 3, 200])
-def test_pdf_shows_the_document(lines: int) -> None:
+def test_pdf_shows_the_document() -> None:
     """A strict reader opens the PDF and finds supplier, number and total in it."""
-    made = sample(4, lines=lines)
+    made = sample(4)
     shown = pdf_text(made.pdf)
     assert len(shown) == 1
     assert made.supplier.name in shown[0]
@@ -240,22 +236,3 @@ def test_pdf_is_the_one_embedded() -> None:
     assert isinstance(bare, ubl.UblInvoice)
     assert bare.attachments == ()
     assert sample(6, attach_pdf=False).pdf == made.pdf
-
-
-@pytest.mark.parametrize("size", [1_500, 2_000, 10_007, 1_500_000])
-def test_pdf_has_the_size_asked_for(size: int) -> None:
-    """The PDF has exactly that many bytes, still opens, and hardly compresses."""
-    made = sample(1, pdf_size=size)
-    assert len(made.pdf) == size
-    assert made.number in pdf_text(made.pdf)[0]
-    assert size * 4 / 3 < len(made.content) < size * 4 / 3 + 7_000
-
-
-def test_what_cannot_be_made_is_refused() -> None:
-    """A negative number, no line, and a PDF smaller than its text are mistakes."""
-    with pytest.raises(ValueError, match="counted from 0"):
-        sample(-1)
-    with pytest.raises(ValueError, match="at least one line"):
-        sample(0, lines=0)
-    with pytest.raises(ValueError, match=r"at least \d+ bytes, not 100"):
-        sample(0, pdf_size=100)

@@ -125,8 +125,6 @@ def sample(
     n: int,
     *,
     kind: Kind = "invoice",
-    lines: int = 3,
-    pdf_size: int | None = None,
     attach_pdf: bool = True,
     sale: bool = False,
 ) -> Sample:
@@ -135,19 +133,9 @@ def sample(
     Args:
         n: The number of the sample, from 0.
         kind: An invoice, or a credit note for the invoice with the same `n`.
-        lines: The number of invoice lines, at least one.
-        pdf_size: The exact size of the PDF in bytes; by default about 1 KB with three lines.
-            With 1,500,000, the UBL with the embedded PDF has about 2 MB.
         attach_pdf: Whether the PDF is embedded in the UBL.
         sale: Whether the sample company is the supplier; by default it is the customer.
-
-    Raises:
-        ValueError: When `n` is negative, there is no line, or the PDF does not fit in `pdf_size`.
     """
-    if n < 0:
-        raise ValueError("samples are counted from 0")
-    if lines < 1:
-        raise ValueError("an invoice has at least one line")
     partner = PARTNERS[n % len(PARTNERS)]
     supplier, customer = (COMPANY, partner) if sale else (partner, COMPANY)
     issued = _FIRST_DAY + timedelta(days=n % _DAYS)
@@ -155,7 +143,7 @@ def sample(
     credit_number = f"{supplier.prefix}-CN-{issued.year}-{n:05d}"
     number = credit_number if kind == "credit note" else invoice_number
     items: list[Line] = []
-    for index in range(lines):
+    for index in range(3):
         name, unit, price, rate = _GOODS[(n * 3 + index) % len(_GOODS)]
         # Goods sold to another EU country have no VAT on the invoice; the buyer accounts for it.
         rate = rate if supplier.country == customer.country else 0
@@ -174,7 +162,7 @@ def sample(
         lines=tuple(items),
         taxes=tuple(Tax(rate, amount) for rate, amount in sorted(taxable.items())),
     )
-    made = evolve(made, pdf=write_pdf(_page(made), size=pdf_size))
+    made = evolve(made, pdf=write_pdf(_page(made)))
     return evolve(made, content=_ubl(made, attach_pdf=attach_pdf))
 
 
