@@ -166,14 +166,6 @@ def test_a_sample_says_which_one_it_is() -> None:
     assert repr(made) == f"<Sample invoice BDM-2026-00000: {made.total} EUR>"
 
 
-def test_credit_note_names_its_invoice() -> None:
-    """A credit note of the same number refers to the invoice it corrects."""
-    note = sample(5, kind="credit note")
-    reference = f"<cbc:ID>{sample(5).number}</cbc:ID></cac:InvoiceDocumentReference>"
-    assert reference.encode() in note.content
-    assert note.number != sample(5).number
-
-
 def test_samples_differ_from_each_other() -> None:
     """No two share a number, a name or their bytes."""
     made = [

@@ -73,9 +73,6 @@ class Sample:
     """One sample document.
 
     Attributes:
-        invoice_number: The number of the invoice; for a credit note, that of the invoice that it
-            corrects.
-        order: The number of the order.
         lines: The invoice lines.
         taxes: The VAT of each rate.
         pdf: The PDF of the document. It is embedded in `content`, unless ``sample()`` was called
@@ -85,8 +82,6 @@ class Sample:
 
     kind: Kind
     number: str
-    invoice_number: str
-    order: str
     issue_date: date
     supplier: SampleParty
     customer: SampleParty
@@ -132,16 +127,14 @@ def sample(
 
     Args:
         n: The number of the sample, from 0.
-        kind: An invoice, or a credit note for the invoice with the same `n`.
+        kind: An invoice or a credit note.
         attach_pdf: Whether the PDF is embedded in the UBL.
         sale: Whether the sample company is the supplier; by default it is the customer.
     """
     partner = PARTNERS[n % len(PARTNERS)]
     supplier, customer = (COMPANY, partner) if sale else (partner, COMPANY)
     issued = _FIRST_DAY + timedelta(days=n % _DAYS)
-    invoice_number = f"{supplier.prefix}-{issued.year}-{n:05d}"
-    credit_number = f"{supplier.prefix}-CN-{issued.year}-{n:05d}"
-    number = credit_number if kind == "credit note" else invoice_number
+    prefix = f"{supplier.prefix}-CN" if kind == "credit note" else supplier.prefix
     items: list[Line] = []
     for index in range(3):
         name, unit, price, rate = _GOODS[(n * 3 + index) % len(_GOODS)]
@@ -153,9 +146,7 @@ def sample(
         taxable[line.rate] = taxable.get(line.rate, Decimal(0)) + line.amount
     made = Sample(
         kind=kind,
-        number=number,
-        invoice_number=invoice_number,
-        order=f"PO-{n + 1000}",
+        number=f"{prefix}-{issued.year}-{n:05d}",
         issue_date=issued,
         supplier=supplier,
         customer=customer,
@@ -173,11 +164,6 @@ def _page(invoice: Sample) -> list[str]:
         f"{supplier.name}, {supplier.street}, {supplier.postal_code} {supplier.city}",
         f"{invoice.kind.capitalize()} {invoice.number} of {invoice.issue_date}",
         f"For {customer.name}, {customer.street}, {customer.postal_code} {customer.city}",
-        *(
-            f"{line.quantity} x {line.name} at {line.price} = {line.amount}"
-            for line in invoice.lines
-        ),
-        f"VAT: EUR {invoice.vat}",
         f"Total: EUR {invoice.total}",
     ]
 
@@ -189,10 +175,6 @@ def _ubl(invoice: Sample, *, attach_pdf: bool) -> bytes:
     # UBL 2.1 has no due date in a credit note.
     due_date = invoice.issue_date + timedelta(days=30)
     due = "" if credit else f"\n<cbc:DueDate>{due_date}</cbc:DueDate>"
-    corrected = f"""
-<cac:BillingReference><cac:InvoiceDocumentReference>
-<cbc:ID>{invoice.invoice_number}</cbc:ID></cac:InvoiceDocumentReference>
-</cac:BillingReference>"""
     embedded = (
         ""
         if not attach_pdf
@@ -213,8 +195,7 @@ xmlns:cbc="{_SPACE}CommonBasicComponents-2">
 <cbc:IssueDate>{invoice.issue_date}</cbc:IssueDate>{due}
 <cbc:{root}TypeCode>{381 if credit else 380}</cbc:{root}TypeCode>
 <cbc:DocumentCurrencyCode>EUR</cbc:DocumentCurrencyCode>
-<cac:OrderReference><cbc:ID>{invoice.order}</cbc:ID></cac:OrderReference>\
-{corrected if credit else ""}{embedded}
+<cac:OrderReference><cbc:ID>PO-{invoice.number}</cbc:ID></cac:OrderReference>{embedded}
 {_party("Supplier", invoice.supplier)}
 {_party("Customer", invoice.customer)}
 <cac:Delivery><cbc:ActualDeliveryDate>{invoice.issue_date}</cbc:ActualDeliveryDate>
