@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
@@ -22,7 +21,7 @@ from bridge._mapping.calling import (
     describe_result,
     sent_details,
 )
-from bridge._mapping.mapper import AsyncMapper, Mapper, SourceFile, default_mapper
+from bridge._mapping.mapper import Mapper, SourceFile, default_mapper
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View
 from bridge._reports.texts import say
 from bridge.testing._samples.sample import Sample, sample
@@ -218,44 +217,24 @@ def try_mapper(
 ) -> Trials:
     """Call a mapper with sample documents; nothing is sent. Example: ``print(try_mapper(mine))``.
 
+    A coroutine function is tried in a function that runs it with ``asyncio.run()``.
+
     Args:
         mapper: The mapper to try.
         documents: Documents from :func:`trial_document`; by default those of
             :func:`sample_documents`.
     """
     return Trials(
-        _trial(document, files, _call(mapper, document, files))
+        _trial(mapper, document, files)
         for document, files in (sample_documents() if documents is None else documents)
     )
 
 
-async def try_async_mapper(
-    mapper: AsyncMapper = default_mapper, documents: Iterable[TrialDocument] | None = None
-) -> Trials:
-    """Do the same as :func:`try_mapper` for a mapper that may be a coroutine function."""
-    trials: list[Trial] = []
-    for document, files in sample_documents() if documents is None else documents:
-        result = _call(mapper, document, files)
-        if inspect.isawaitable(result):
-            try:
-                result = await result
-            except Exception as error:  # noqa: BLE001 - the mapper may raise anything
-                result = error
-        trials.append(_trial(document, files, result))
-    return Trials(trials)
-
-
-def _call(mapper: AsyncMapper, document: Document, files: Sequence[SourceFile]) -> object:
-    """Return what the mapper returns, or the exception that it raises."""
+def _trial(mapper: Mapper, document: Document, files: Sequence[SourceFile]) -> Trial:
     try:
-        return call_mapper(mapper, document, files)
+        result = call_mapper(mapper, document, files)
     except Exception as error:  # noqa: BLE001 - the mapper may raise anything
-        return error
-
-
-def _trial(document: Document, files: Sequence[SourceFile], result: object) -> Trial:
-    if isinstance(result, Exception):
-        return Trial(document, "failed", reason=describe_exception(result), error=result)
+        return Trial(document, "failed", reason=describe_exception(error), error=error)
     if isinstance(result, Skip):
         return Trial(document, "skipped", reason=result.reason)
     if not isinstance(result, InboxUpload):
