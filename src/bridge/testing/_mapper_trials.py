@@ -40,7 +40,6 @@ def trial_document(
     category: str | None = "INVOICE",
     supplier: str | None = None,
     customer: str | None = None,
-    document_id: str = "00000000-0000-4000-8000-000000000000",
 ) -> TrialDocument:
     """Make a document from files, as arguments for a mapper.
 
@@ -50,7 +49,6 @@ def trial_document(
         category: The category in Banqup, such as ``INVOICE`` or ``CREDIT_NOTE``.
         supplier: The supplier's name in Banqup.
         customer: The customer's name in Banqup.
-        document_id: The document's id.
     """
     files: list[SourceFile] = []
     for place, content in enumerate(contents):
@@ -61,7 +59,7 @@ def trial_document(
         kind = _KINDS.get(Path(name).suffix.lower(), "application/octet-stream")
         files.append(SourceFile(f"file-{place}", name, kind, len(data), BytesIO(data)))
     document = Document(
-        id=document_id,
+        id="00000000-0000-4000-8000-000000000000",
         folder=folder,
         category=category,
         status=DocumentStatus(document="VALIDATED" if folder == "SALES" else "FULLY_APPROVED"),
