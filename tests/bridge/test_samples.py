@@ -16,11 +16,8 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
-from stdnum import iban, luhn
+from stdnum import iban
 from stdnum.be import vat as belgian
-from stdnum.fr import siren
-from stdnum.fr import tva as french
-from stdnum.lu import tva as luxembourgish
 
 from bridge import ubl
 from bridge.testing import Sample, SampleParty, sample
@@ -75,17 +72,15 @@ def test_broken_samples_are_noticed(tmp_path: Path) -> None:
         "BR-CO-10": re.sub(rb"(<cbc:LineExtensionAmount[^>]*>)", rb"\g<1>9", good, count=1),
         "BR-S-08": re.sub(rb"(<cbc:TaxableAmount[^>]*>)", rb"\g<1>9", good, count=1),
         "BR-61": re.sub(rb"<cac:PayeeFinancialAccount>.*</cac:PayeeFinancialAccount>", b"", good),
-        "BR-IC-10": sample(2).content.replace(b"VATEX-EU-IC", b"").replace(b"Intra-community", b""),
     }
     files = []
     for rule, content in changes.items():
-        assert content not in (good, sample(2).content)
+        assert content != good
         files.append(tmp_path / f"{rule}.xml")
         files[-1].write_bytes(content)
     answers = dict(zip(changes, broken_rules(files), strict=True))
-    for rule in changes.keys() - {"BR-IC-10"}:
-        assert rule in answers[rule][1], answers[rule]
-    assert answers["BR-IC-10"][1]
+    for rule, answer in answers.items():
+        assert rule in answer[1], answer
     swapped = re.sub(rb"(<cbc:IssueDate>.*)\n(<cbc:DueDate>.*)\n", rb"\2\n\1\n", good)
     assert "IssueDate" in str(schema_fault(swapped))
 
@@ -132,28 +127,18 @@ def test_the_sums_are_right(made: Sample) -> None:
     )
     for taxable, rate, amount in subtotals:
         assert abs(taxable * rate / 100 - amount) <= Decimal("0.005")
-    border = made.supplier.country != made.customer.country
-    assert (tax == 0) == border
 
 
 def check_numbers(party: SampleParty) -> None:
     """Check the numbers of `party` with python-stdnum."""
     iban.validate(party.iban)
-    if party.country == "BE":
-        belgian.validate(party.vat_number)
-        assert party.vat_number == f"BE{party.enterprise_number}"
-    elif party.country == "FR":
-        french.validate(party.vat_number)
-        siren.validate(party.enterprise_number)
-        assert luhn.is_valid(party.enterprise_number)
-    else:
-        luxembourgish.validate(party.vat_number)
+    belgian.validate(party.vat_number)
+    assert party.vat_number == f"BE{party.enterprise_number}"
 
 
 def test_numbers_of_the_companies_pass_their_checks() -> None:
-    """Enterprise, VAT and account numbers are valid in Belgium, France and Luxembourg."""
+    """Enterprise, VAT and account numbers are valid in Belgium."""
     parties = [COMPANY, *PARTNERS]
-    assert {party.country for party in parties} == {"BE", "FR", "LU"}
     for party in parties:
         check_numbers(party)
     for field in ("name", "prefix", "vat_number", "enterprise_number", "iban"):
