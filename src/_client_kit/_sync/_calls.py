@@ -48,7 +48,7 @@ from _client_kit._request import (
 from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._retry import RetryPolicy
 from _client_kit._signals import raised_by_signal_handler, signal_error
-from _client_kit._status import ADDRESS_HINT, name_correction
+from _client_kit._status import ADDRESS_HINT
 from _client_kit._sync._body import JsonBody
 from _client_kit._sync._per_loop import PerLoop
 from _client_kit._text import Text, joined
@@ -216,19 +216,12 @@ class Calls:
         if operation.function is not None:
             default = Call(operation.method, target, query=pairs, json=sends, safe=operation.safe)
             return self.run(operation, asked(default=default), limit, max_bytes=max_bytes)
-        try:
-            url = url_with(self.base_url + target, pairs)
-            parts = [] if sends is None else json_parts(sends)
-            request = self._prepare(operation, url, parts, max_bytes)
-            answer = self._send(request, limit)
-            if not decoded:
-                return operation.rename_in(self._dialect.unwrap(answer.json_or_none())), answer
-            return self._dialect.payload(answer, operation), answer
-        except ServiceError as error:
-            error.operation = error.operation or operation.name
-            if error.operation == operation.name:  # and not that of the token request
-                name_correction(error, operation)
-            raise
+        url = url_with(self.base_url + target, pairs)
+        parts = [] if sends is None else json_parts(sends)
+        answer = self._send(self._prepare(operation, url, parts, max_bytes), limit)
+        if not decoded:
+            return operation.rename_in(self._dialect.unwrap(answer.json_or_none())), answer
+        return self._dialect.payload(answer, operation), answer
 
     def request(
         self, call: Call, *, timeout: float | None = None, deadline: float | None = None
@@ -346,7 +339,13 @@ class Calls:
                     "{0}: {1} bytes to send, the limit is {2}",
                     *(operation.name, size, max_bytes),
                 )
-                raise RejectedError(message, service=self.service, status=413, code="too_large")
+                raise RejectedError(
+                    message,
+                    service=self.service,
+                    status=413,
+                    code="too_large",
+                    operation=operation.name,
+                )
             kind = "octet-stream" if isinstance(first, FileSource) else "json"
             headers["Content-Type"] = f"application/{kind}"
             headers["Content-Length"] = str(size)
@@ -496,7 +495,6 @@ class Calls:
             if error.hint is ADDRESS_HINT:
                 asked = Text("asked_address", "The address asked was {0}.", self.origin)
                 error.hint = joined(" ", asked, error.hint)
-            name_correction(error, operation)
             error.applied = False  # the call that needs the token was not sent
             # A deadline that ended the tries is this call's own.
             in_time = limit.remaining() > 0
