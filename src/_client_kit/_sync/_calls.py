@@ -23,7 +23,6 @@ from _client_kit._contract import Operation
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
-    RejectedError,
     ServiceError,
     UnavailableError,
 )
@@ -187,7 +186,6 @@ class Calls:
         deadline: float | None = None,
         decoded: bool = True,
         check: Callable[[], object] = unchecked,
-        max_bytes: int | None = None,
     ) -> tuple[Any, ApiResponse]:
         """Call an operation and return its payload and the whole response.
 
@@ -204,7 +202,6 @@ class Calls:
                 such an answer is None.
             check: Function that is called before each request that changes something, and before
                 each piece of its body; it raises an exception to stop the call.
-            max_bytes: Largest size of the request's body in bytes; None for no limit.
 
         Raises:
             ServiceError: The call failed; the subclass gives the kind of failure.
@@ -215,10 +212,10 @@ class Calls:
         sends = None if json is None else operation.rename_out(json)
         if operation.function is not None:
             default = Call(operation.method, target, query=pairs, json=sends, safe=operation.safe)
-            return self.run(operation, asked(default=default), limit, max_bytes=max_bytes)
+            return self.run(operation, asked(default=default), limit)
         url = url_with(self.base_url + target, pairs)
         parts = [] if sends is None else json_parts(sends)
-        answer = self._send(self._prepare(operation, url, parts, max_bytes), limit)
+        answer = self._send(self._prepare(operation, url, parts), limit)
         if not decoded:
             return operation.rename_in(self._dialect.unwrap(answer.json_or_none())), answer
         return self._dialect.payload(answer, operation), answer
@@ -236,17 +233,10 @@ class Calls:
         limit = self.limit(deadline, timeout)
         return self._make(call, self._step(call, _BY_HAND), limit)[0]
 
-    def run(
-        self,
-        operation: Operation,
-        asked: object,
-        limit: Deadline,
-        *,
-        max_bytes: int | None = None,
-    ) -> tuple[Any, ApiResponse]:
+    def run(self, operation: Operation, asked: object, limit: Deadline) -> tuple[Any, ApiResponse]:
         """Run a user's function for an operation, and make the calls that it yields.
 
-        ``asked`` is the argument of the function; ``max_bytes`` is as in :meth:`call`.
+        ``asked`` is the argument of the function.
 
         Returns:
             The return value of the function, and the response to the function's last call. If the
@@ -263,9 +253,7 @@ class Calls:
                 problem: BaseException | None = None
                 last: ApiResponse | None = None
                 try:
-                    request = self._step(call, operation, max_bytes)
-                except RejectedError as error:  # the body is larger than max_bytes
-                    run.close(error)
+                    request = self._step(call, operation)
                 except ConfigurationError as error:
                     run.refuse(f"yielded a call that cannot be made ({error.message})")
                 step = request.operation
@@ -283,12 +271,11 @@ class Calls:
             raise
         return run.result, evolve(answer, conclusive=run.conclusive)
 
-    def _step(self, call: Call, within: Operation, max_bytes: int | None = None) -> PreparedRequest:
+    def _step(self, call: Call, within: Operation) -> PreparedRequest:
         """Return the request for a call that a user has written.
 
         Raises:
             ConfigurationError: The call is not valid.
-            RejectedError: The body is larger than ``max_bytes``.
         """
         try:
             step = operation_of(call, within, service=self.service, origin=self.origin)
@@ -301,7 +288,7 @@ class Calls:
                 parts = [FileSource.of(call.content)]
             elif call.json is not None:
                 parts = json_parts(call.json)
-            return self._prepare(step, url, parts, max_bytes, call.headers)
+            return self._prepare(step, url, parts, call.headers)
         except ServiceError:
             raise
         except Exception as error:
@@ -322,7 +309,6 @@ class Calls:
         operation: Operation,
         url: str,
         parts: list[BodyPart],
-        max_bytes: int | None,
         own: Mapping[str, str] | None = None,
     ) -> PreparedRequest:
         """Return a request with its headers; a body that contains files is streamed.
@@ -332,23 +318,10 @@ class Calls:
         headers = dict(self._headers)
         content: Content | None = None
         if parts:
-            first, size = parts[0], size_of(parts)
-            if max_bytes is not None and size > max_bytes:
-                message = Text(
-                    "upload_over_limit",
-                    "{0}: {1} bytes to send, the limit is {2}",
-                    *(operation.name, size, max_bytes),
-                )
-                raise RejectedError(
-                    message,
-                    service=self.service,
-                    status=413,
-                    code="too_large",
-                    operation=operation.name,
-                )
+            first = parts[0]
             kind = "octet-stream" if isinstance(first, FileSource) else "json"
             headers["Content-Type"] = f"application/{kind}"
-            headers["Content-Length"] = str(size)
+            headers["Content-Length"] = str(size_of(parts))
             content = JsonBody(parts, service=self.service)
             if len(parts) == 1 and isinstance(first, bytes):
                 content = first
