@@ -23,7 +23,7 @@ from _client_kit._request import PreparedRequest
 from _client_kit._response import ApiResponse, Token
 from _client_kit._secret import Secret
 from _client_kit._status import meaning_of
-from _client_kit._tokens import TokenCache, TokenCaches
+from _client_kit._tokens import TokenCache
 from support.kit_service import READ, dialect
 
 CANARY = "canary-7d1f"
@@ -215,14 +215,6 @@ def test_rejection_outlives_everything() -> None:
             state.current()
         caught.append(info.value)
     assert len({id(one) for one in (*caught, error)}) == 3
-
-
-def test_states_by_address() -> None:
-    """One state per address; their text names no address."""
-    states = TokenCaches()
-    assert states.at("https://a.example") is states.at("https://a.example")
-    assert states.at("https://a.example") is not states.at("https://b.example")
-    assert "example" not in repr(states)
 
 
 def test_atomic_file_appears_whole(tmp_path: Path) -> None:

@@ -51,7 +51,7 @@ from _client_kit._signals import raised_by_signal_handler, signal_error
 from _client_kit._status import ADDRESS_HINT
 from _client_kit._text import Text, joined
 from _client_kit._tls import opened, proxy_of, shared_ssl_context
-from _client_kit._tokens import TokenCache, TokenCaches
+from _client_kit._tokens import TokenCache
 from _client_kit._version import __version__
 
 _T = TypeVar("_T")
@@ -69,7 +69,7 @@ class AsyncCalls:
     def __init__(
         self,
         dialect: Dialect,
-        states: TokenCaches,
+        states: dict[str, TokenCache],
         *,
         base_url: str,
         timeout: float,
@@ -86,7 +86,8 @@ class AsyncCalls:
         self.timeout = check_seconds(timeout, "timeout", service=self.service)
         self.deadline = check_seconds(deadline, "deadline", service=self.service)
         self._dialect = dialect
-        self._state: TokenCache = states.at(self.base_url)
+        # By address: a token is never sent to another one.
+        self._state = states.setdefault(self.base_url, TokenCache())
         self.user_agent = f"banqup-zenvoices/{__version__}"
         if user_agent:
             check_header_text(user_agent, "user_agent", service=self.service)

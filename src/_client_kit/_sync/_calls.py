@@ -52,7 +52,7 @@ from _client_kit._sync._body import JsonBody
 from _client_kit._sync._per_loop import PerLoop
 from _client_kit._text import Text, joined
 from _client_kit._tls import opened, proxy_of, shared_ssl_context
-from _client_kit._tokens import TokenCache, TokenCaches
+from _client_kit._tokens import TokenCache
 from _client_kit._version import __version__
 
 _T = TypeVar("_T")
@@ -70,7 +70,7 @@ class Calls:
     def __init__(
         self,
         dialect: Dialect,
-        states: TokenCaches,
+        states: dict[str, TokenCache],
         *,
         base_url: str,
         timeout: float,
@@ -87,7 +87,8 @@ class Calls:
         self.timeout = check_seconds(timeout, "timeout", service=self.service)
         self.deadline = check_seconds(deadline, "deadline", service=self.service)
         self._dialect = dialect
-        self._state: TokenCache = states.at(self.base_url)
+        # By address: a token is never sent to another one.
+        self._state = states.setdefault(self.base_url, TokenCache())
         self.user_agent = f"banqup-zenvoices/{__version__}"
         if user_agent:
             check_header_text(user_agent, "user_agent", service=self.service)
