@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from _client_kit._arguments import argument_error
-from _client_kit._errors import ConfigurationError
 from _client_kit._text import Text
 
 
@@ -39,11 +38,9 @@ def to_wire_time(value: datetime | None, name: str, *, service: str) -> str | No
     """
     if value is None:
         return None
-    if not isinstance(value, datetime):  # pyright: ignore[reportUnnecessaryIsInstance]
+    given: object = value
+    if not isinstance(given, datetime) or given.tzinfo is None:
         raise argument_error(name, "a datetime with a time zone", value, service=service)
-    if value.tzinfo is None:
-        message = f"{name} must be an aware datetime, with a time zone"
-        raise ConfigurationError(message, service=service)
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 
