@@ -337,17 +337,15 @@ class AsyncCalls:
 
     async def _send(self, request: PreparedRequest, limit: Deadline) -> ApiResponse:
         """Send a request with a token, which is renewed once if the service rejects it."""
-        once = partial(self._succeed, request, limit)
-        return await self.repeat(once, request.operation, limit, with_token=True)
 
-    async def _succeed(
-        self, request: PreparedRequest, limit: Deadline, token: Token
-    ) -> ApiResponse:
-        answer = await self._exchange(request, limit, token)
-        error = self._dialect.failure(answer, request.operation)
-        if error is not None:
-            raise error
-        return answer
+        async def once(token: Token) -> ApiResponse:
+            answer = await self._exchange(request, limit, token)
+            error = self._dialect.failure(answer, request.operation)
+            if error is not None:
+                raise error
+            return answer
+
+        return await self.repeat(once, request.operation, limit, with_token=True)
 
     async def repeat(
         self,

@@ -336,15 +336,15 @@ class Calls:
 
     def _send(self, request: PreparedRequest, limit: Deadline) -> ApiResponse:
         """Send a request with a token, which is renewed once if the service rejects it."""
-        once = partial(self._succeed, request, limit)
-        return self.repeat(once, request.operation, limit, with_token=True)
 
-    def _succeed(self, request: PreparedRequest, limit: Deadline, token: Token) -> ApiResponse:
-        answer = self._exchange(request, limit, token)
-        error = self._dialect.failure(answer, request.operation)
-        if error is not None:
-            raise error
-        return answer
+        def once(token: Token) -> ApiResponse:
+            answer = self._exchange(request, limit, token)
+            error = self._dialect.failure(answer, request.operation)
+            if error is not None:
+                raise error
+            return answer
+
+        return self.repeat(once, request.operation, limit, with_token=True)
 
     def repeat(
         self,
