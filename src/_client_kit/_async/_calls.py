@@ -220,9 +220,7 @@ class AsyncCalls:
             return operation.rename_in(self._dialect.unwrap(answer.json_or_none())), answer
         return self._dialect.payload(answer, operation), answer
 
-    async def request(
-        self, call: Call, *, timeout: float | None = None, deadline: float | None = None
-    ) -> Any:
+    async def request(self, call: Call, limit: Deadline) -> Any:
         """Make a call that a user has written and return its payload.
 
         Raises:
@@ -230,7 +228,6 @@ class AsyncCalls:
             ServiceError: The call failed; the subclass gives the kind of failure.
         """
         check_instance(call, Call, "the argument of request()", service=self.service)
-        limit = self.limit(deadline, timeout)
         return (await self._make(call, self._step(call, _BY_HAND), limit))[0]
 
     async def run(

@@ -221,9 +221,7 @@ class Calls:
             return operation.rename_in(self._dialect.unwrap(answer.json_or_none())), answer
         return self._dialect.payload(answer, operation), answer
 
-    def request(
-        self, call: Call, *, timeout: float | None = None, deadline: float | None = None
-    ) -> Any:
+    def request(self, call: Call, limit: Deadline) -> Any:
         """Make a call that a user has written and return its payload.
 
         Raises:
@@ -231,7 +229,6 @@ class Calls:
             ServiceError: The call failed; the subclass gives the kind of failure.
         """
         check_instance(call, Call, "the argument of request()", service=self.service)
-        limit = self.limit(deadline, timeout)
         return self._make(call, self._step(call, _BY_HAND), limit)[0]
 
     def run(self, operation: Operation, asked: object, limit: Deadline) -> tuple[Any, ApiResponse]:
