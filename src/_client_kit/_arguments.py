@@ -171,14 +171,14 @@ def check_clock(clock: Any, *, service: str) -> None:
 
 
 def check_word(value: object, known: Iterable[str], name: str, *, service: str) -> None:
-    """Check that a value is one of the known strings.
+    """Check that a value is one of the known strings, or a :class:`ServiceWord`.
 
     Raises:
         ConfigurationError: The value is not a string, or it is another string; the hint then names
             the most similar known string, or all of them.
     """
     words = tuple(known)
-    if isinstance(value, str) and value in words:
+    if isinstance(value, ServiceWord) or (isinstance(value, str) and value in words):
         return
     wanted = Text("either", "{0} or {1}", ", ".join(map(repr, words[:-1])), repr(words[-1]))
     if not isinstance(value, str):
@@ -186,16 +186,6 @@ def check_word(value: object, known: Iterable[str], name: str, *, service: str) 
     shown = value[:LONGEST_WORD]
     message = Text("must_be", "{0} must be {1}, not {2}", name, wanted, repr(shown))
     raise ConfigurationError(message, service=service, hint=nearest(shown, words))
-
-
-def check_service_word(value: object, known: Iterable[str], name: str, *, service: str) -> None:
-    """Check that a value is one of the known strings or a :class:`ServiceWord`.
-
-    Raises:
-        ConfigurationError: The value is another string, or not a string.
-    """
-    if not isinstance(value, ServiceWord):
-        check_word(value, known, name, service=service)
 
 
 def nearest(word: str, known: Iterable[str]) -> Text:
