@@ -65,12 +65,10 @@ def check_list(value: Any, name: str, members: str, *, service: str) -> list[Any
     """Return the members of an iterable as a list; refuse one member without a list.
 
     Raises:
-        ConfigurationError: The value is not iterable, or is a text, bytes, a mapping or a callable.
-            Without this check, each letter of a text would be a member.
+        ConfigurationError: The value is not iterable, or is a text, bytes or a mapping. Without
+            this check, each letter of a text would be a member.
     """
-    given: object = value
-    single = isinstance(given, (str, bytes, Mapping)) or callable(given)
-    if single or not isinstance(given, Iterable):
+    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
         hint = f"Write {name}=[...], also for one."
         raise argument_error(name, f"a list of {members}", value, service=service, hint=hint)
     return list(value)
