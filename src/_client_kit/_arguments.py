@@ -68,7 +68,8 @@ def check_list(value: Any, name: str, members: str, *, service: str) -> list[Any
         ConfigurationError: The value is not iterable, or is a text, bytes or a mapping. Without
             this check, each letter of a text would be a member.
     """
-    if isinstance(value, (str, bytes, Mapping)) or not isinstance(value, Iterable):
+    given: object = value
+    if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
         hint = f"Write {name}=[...], also for one."
         raise argument_error(name, f"a list of {members}", value, service=service, hint=hint)
     return list(value)

@@ -28,7 +28,7 @@ def parse_time(text: str) -> datetime:
         raise ValueError(message) from None
 
 
-def to_wire_time(value: datetime | None, name: str, *, service: str) -> str | None:
+def to_wire_time(value: object, name: str, *, service: str) -> str | None:
     """Return an aware datetime as text for the wire: UTC, with milliseconds and ``Z``.
 
     None stays None. ``name`` is the argument's name, for the error.
@@ -38,8 +38,7 @@ def to_wire_time(value: datetime | None, name: str, *, service: str) -> str | No
     """
     if value is None:
         return None
-    given: object = value
-    if not isinstance(given, datetime) or given.tzinfo is None:
+    if not isinstance(value, datetime) or value.tzinfo is None:
         raise argument_error(name, "a datetime with a time zone", value, service=service)
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
