@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar, cast
 
 from attrs import evolve
 
-from _client_kit._arguments import argument_error, check_list, check_service_word, check_word
+from _client_kit._arguments import argument_error, check_list, check_word
 from _client_kit._text import Text
 from banqup_client import Document
 from bridge._delivery.arguments import check_mapper
@@ -221,7 +221,7 @@ def _words(
         if not isinstance(word, str):
             raise argument_error(f"a word of {name}", "a text", word, service="bridge")
         if known and _folded(word) not in map(_folded, known):
-            check_service_word(word, known, f"a word of {name}", service="bridge")
+            check_word(word, known, f"a word of {name}", service="bridge")
     return frozenset(map(_folded, given))
 
 

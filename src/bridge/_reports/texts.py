@@ -600,8 +600,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_whole": ("Call(..., whole=True) renvoie telle quelle une réponse qui n'est pas du JSON.", "Call(..., whole=True) geeft een antwoord dat geen JSON is, ongewijzigd terug."),
     "hint_contract": ("Le service ne connaît peut-être pas cet appel, ou y utilise d'autres noms que ceux que ce programme suppose. Corrigez cette supposition avec l'argument contract= du client ; banqup-zenvoices verify --deep (en Python : verify(deep=True)) montre laquelle.",
         "De dienst kent deze aanroep misschien niet, of gebruikt er andere namen in dan dit programma veronderstelt. Verbeter die veronderstelling met het argument contract= van de client; banqup-zenvoices verify --deep (in Python: verify(deep=True)) toont welke."),
-    "hint_correction": ("Votre argument contract= change {0} en {1} : vérifiez d'abord cela.",
-        "Uw argument contract= verandert {0} in {1}: controleer dat eerst."),
     "hint_code_not_name": ("{0!r} est le nom ou le numéro interne d'une entreprise ; son code est {1}.",
         "{0!r} is de naam of het interne nummer van een administratie; de code is {1}."),
     "asked_address": ("L'adresse demandée était {0}.", "Het gevraagde adres was {0}."),
