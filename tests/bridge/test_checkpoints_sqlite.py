@@ -387,11 +387,8 @@ def test_what_acts_on_our_tables_is_refused_and_named(path: Path, change: str, n
     with contextlib.closing(sqlite3.connect(path)) as other:
         other.executescript(change)
     before = path.read_bytes()
-    with pytest.raises(StoreError, match=f"damaged.*{named}") as caught:
+    with pytest.raises(StoreError, match=f"damaged.*{named}"):
         look(path)
-    # For an addition no backup is needed: to take it away is enough.
-    added = "missing" not in named and named != "sqlite_t"
-    assert ("DROP" in str(caught.value.hint)) == added
     assert path.read_bytes() == before
 
 

@@ -168,17 +168,11 @@ def _prepare(file: sqlite3.Connection, path: Path, size: int, *, shared: bool) -
     if version > VERSION:
         raise newer_version(str(path), version)
     found = set(file.execute(_SCHEMA))
-    for kind, name in found - _OURS:
-        # A trigger could delete rows at each commit; a view could show rows that do not exist.
-        raise store_error(
-            "foreign_schema",
-            "{0} is damaged: it holds the {1} {2!r}, which is not ours",
-            *(str(path), kind, name),
-            hint="Remove it while no export runs: DROP {1} in the sqlite3 program.",
-        )
-    # In reverse order, a missing table is named before its indexes.
-    for kind, name in sorted(_OURS - found, reverse=True):
-        raise damaged(str(path), Text("why_missing", "its {0} {1!r} is missing", kind, name))
+    # A trigger could delete rows at each commit; a view could show rows that do not exist. In
+    # reverse order, a missing table is named before its indexes.
+    for kind, name in sorted(found ^ _OURS, reverse=True):
+        why = Text("why_schema", "the {0} {1!r} is missing or does not belong there", kind, name)
+        raise damaged(str(path), why)
     if size <= _CHECKED_AT_OPEN and _pragma(file, "integrity_check(1)") != "ok":
         raise damaged(str(path), Text("why_check", "the check of the whole file failed"))
     # A write-ahead log needs shared memory, which few shared folders support.
