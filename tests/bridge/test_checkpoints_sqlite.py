@@ -485,12 +485,11 @@ class Raises:
 def test_a_full_disk_is_told_where_no_file_can_be_made(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not that the directory must be one."""
+    """The system's own words say it, and the path names the disk."""
     refusal = OSError(errno.ENOSPC, "No space left on device")
     monkeypatch.setattr(Path, "touch", Raises(refusal))
-    with pytest.raises(StoreError, match="No space left on device") as caught:
+    with pytest.raises(StoreError, match=r"exports\.db cannot be used: No space left on device"):
         leased(SQLiteCheckpoints(path))
-    assert caught.value.hint == "Its disk is full: free some space."
 
 
 # -- processes and threads -------------------------------------------------------------------------

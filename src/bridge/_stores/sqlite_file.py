@@ -12,7 +12,6 @@ has on it (https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled).
 from __future__ import annotations
 
 import contextlib
-import errno
 import logging
 import os
 import sqlite3
@@ -78,17 +77,11 @@ _SHARED = (
 )
 """The beginnings of the names of file systems on Linux whose files other machines may open."""
 
-_DISK_FULL = Text("hint_disk_full", "Its disk is full: free some space.")
-
 _HINTS = {
     sqlite3.SQLITE_BUSY: Text(
         "hint_file_busy",
         "Another process is writing to it for too long. The next run may succeed; if it does not, "
         "end that process.",
-    ),
-    sqlite3.SQLITE_FULL: _DISK_FULL,
-    sqlite3.SQLITE_IOERR: Text(
-        "hint_disk_failed", "Its disk is full or failed; look at the system's log."
     ),
     **dict.fromkeys(
         (sqlite3.SQLITE_READONLY, sqlite3.SQLITE_CANTOPEN, sqlite3.SQLITE_PERM),
@@ -118,7 +111,7 @@ def open_file(path: Path, timeout: float) -> tuple[sqlite3.Connection, os.stat_r
             "file_unusable",
             "{0} cannot be used: {1}",
             *(str(path), why),
-            hint=_DISK_FULL if error.errno == errno.ENOSPC else hint,
+            hint=hint,
         ) from error
     if not stat.S_ISREG(seen.st_mode):
         raise store_error(
