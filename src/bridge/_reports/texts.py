@@ -692,7 +692,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "file_unusable": ("{0} est inutilisable : {1}", "{0} is niet bruikbaar: {1}"),
     "hint_file_unusable": ("{0} doit être un dossier où l'utilisateur qui lance le programme peut écrire.", "{0} moet een map zijn waarin de gebruiker die het programma start, mag schrijven."),
     "not_a_file": ("{0} n'est pas un fichier", "{0} is geen bestand"),
-    "hint_not_a_file": ("Indiquez le fichier du registre lui-même.", "Geef het bestand van het register zelf op."),
     "not_a_checkpoint": ("{0} n'est pas un fichier de registre", "{0} is geen bestand van een register"),
     "hint_not_a_checkpoint": ("Si c'est le bon fichier, restaurez-le depuis une sauvegarde et lancez banqup-zenvoices export --look-first. Sinon, indiquez un autre fichier.", "Als dit het juiste bestand is, zet het dan terug vanuit een back-up en voer banqup-zenvoices export --look-first uit. Geef anders een ander bestand op."),
     "why_check": ("la vérification de tout le fichier a échoué", "de controle van het hele bestand mislukte"),

@@ -114,12 +114,7 @@ def open_file(path: Path, timeout: float) -> tuple[sqlite3.Connection, os.stat_r
             hint=hint,
         ) from error
     if not stat.S_ISREG(seen.st_mode):
-        raise store_error(
-            "not_a_file",
-            "{0} is not a file",
-            str(path),
-            hint="Name the checkpoint file itself.",
-        )
+        raise store_error("not_a_file", "{0} is not a file", str(path))
     _warn(path, folder, seen, kind)
     # mode=rw: if the file was deleted since, fail instead of creating an empty one.
     connection = sqlite3.connect(
