@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 
 from _client_kit._errors import ConfigurationError, StoreError
@@ -90,14 +89,6 @@ class NotActivatedError(ConfigurationError):
     def __init__(self, message: str = _NOT_ACTIVE, *, hint: str | None = None) -> None:
         hint = hint or joined(" ", ACTIVATE, OTHER_STORE)
         super().__init__(message, service="bridge", hint=hint, code="not_activated")
-
-
-def not_replaced(path: str) -> Text | None:
-    """Return the hint for a path with a part such as ``~`` or ``$HOME``; None for other paths."""
-    found = re.search(r"(?:^|[\\/])(~[\w.-]*(?=[\\/])|\$\w+|\$\{\w+\}|%\w+%)", path)
-    if found is None:
-        return None
-    return Text("hint_not_replaced", "{0} is not replaced here: write the full path.", found[1])
 
 
 def configuration_error(message: str, hint: str | None = None) -> ConfigurationError:

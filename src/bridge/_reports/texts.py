@@ -702,7 +702,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "hint_file_gone_log_left": ("Remettez le fichier à côté ; ou, s'il devait disparaître, supprimez les deux.", "Zet het bestand er weer naast; of verwijder beide, als het weg moest."),
     "file_failed": ("{0} n'a pas pu être utilisé : {1}", "{0} kon niet gebruikt worden: {1}"),
     "hint_file_busy": ("Un autre programme y écrit depuis trop longtemps. Le prochain export peut réussir ; sinon, arrêtez ce programme.", "Een ander programma schrijft er te lang in. De volgende export kan lukken; zo niet, stop dan dat programma."),
-    "hint_not_replaced": ("{0} n'est pas remplacé ici : écrivez le chemin complet.", "{0} wordt hier niet vervangen: schrijf het volledige pad."),
     "hint_read_only": ("Cet utilisateur doit pouvoir écrire dans le fichier et dans son dossier.", "Deze gebruiker moet in het bestand en zijn map mogen schrijven."),
     "save_refused": ("la fonction save de l'application a refusé {0} fois de suite", "de save-functie van de toepassing weigerde {0} keer na elkaar"),
     "hint_save_refused": ("Elle doit renvoyer True quand elle a remplacé la version que load() a donnée.", "Ze moet True teruggeven wanneer ze de versie verving die load() gaf."),

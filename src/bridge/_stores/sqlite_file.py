@@ -21,7 +21,7 @@ from typing import Any
 
 from _client_kit._errors import StoreError
 from _client_kit._text import Text
-from bridge._errors import damaged, newer_version, not_replaced, store_error
+from bridge._errors import damaged, newer_version, store_error
 
 logger = logging.getLogger("bridge")
 
@@ -101,8 +101,7 @@ def open_file(path: Path, timeout: float) -> tuple[sqlite3.Connection, os.stat_r
             _create(path, shared=bool(kind))
         seen = path.stat()
     except OSError as error:
-        why = Text("said", "{0}", str(error.strerror))
-        hint = not_replaced(str(path)) or Text(
+        hint = Text(
             "hint_file_unusable",
             "{0} must be a directory that this user can write to.",
             str(path.parent),
@@ -110,7 +109,7 @@ def open_file(path: Path, timeout: float) -> tuple[sqlite3.Connection, os.stat_r
         raise store_error(
             "file_unusable",
             "{0} cannot be used: {1}",
-            *(str(path), why),
+            *(str(path), Text("said", "{0}", str(error.strerror))),
             hint=hint,
         ) from error
     if not stat.S_ISREG(seen.st_mode):
