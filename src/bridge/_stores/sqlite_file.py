@@ -184,12 +184,8 @@ def _create(path: Path, *, shared: bool) -> None:
     for tail in ("-wal", "-journal"):
         left = Path(f"{path}{tail}")
         if left.exists() and not path.exists():
-            raise store_error(
-                "file_gone_log_left",
-                "{0} is gone, but {1} is still there",
-                *(str(path), left.name),
-                hint="Put the file back beside it; or, if it was meant to go, remove both.",
-            )
+            why = Text("why_log_left", "it is gone, but {0} is still there", left.name)
+            raise damaged(str(path), why)
     draft = path.with_name(f".{path.name}.{os.urandom(8).hex()}.new")
     draft.touch(mode=0o600, exist_ok=False)
     try:
