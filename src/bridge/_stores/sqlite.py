@@ -13,8 +13,7 @@ from pathlib import Path
 from typing import Any, Self
 
 from _client_kit._arguments import argument_error, check_clock, check_seconds
-from _client_kit._errors import StoreError
-from bridge._errors import damaged, setting_error, store_error
+from bridge._errors import setting_error, store_error
 from bridge._stores.protocol import Lease
 from bridge._stores.sql import Execute, SQLStore, Values
 from bridge._stores.sqlite_file import CREATE_TABLES, error_of, open_file
@@ -123,9 +122,6 @@ class SQLiteCheckpoints(SQLStore):
 
     def _now(self, execute: Execute) -> float:  # noqa: ARG002
         return self._clock()
-
-    def _damaged(self, why: str) -> StoreError:
-        return damaged(str(self.path), why)
 
     def _is_new(self) -> bool:
         """Return True if there is no file and no log of one, and a write could create the file."""
