@@ -8,7 +8,6 @@ from _client_kit._errors import ConfigurationError, StoreError
 from _client_kit._text import Text, joined
 from _client_kit._times import local_time
 
-_TAKEN_OVER = Text("lease_lost", "the lease was taken over by another worker")
 _NOT_ACTIVE = Text("not_activated", "this connection is not active in this store")
 THE_CHECKPOINT = Text("the_checkpoint", "the checkpoint")
 ACTIVATE = Text(
@@ -40,9 +39,9 @@ class LeaseLostError(StoreError):
 
     __module__ = "bridge"
 
-    def __init__(self, message: str = _TAKEN_OVER) -> None:
+    def __init__(self) -> None:
         super().__init__(
-            message,
+            Text("lease_lost", "the lease ended, or another worker has taken it over"),
             service="bridge",
             retryable=True,
             hint=Text("hint_lease_lost", "Let the next run go on from what is stored."),

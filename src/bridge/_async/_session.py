@@ -12,7 +12,6 @@ from attrs import define, evolve, field
 from _client_kit import _clock
 from _client_kit import _runtime_async as runtime
 from _client_kit._errors import StoreError
-from _client_kit._text import Text
 from bridge._delivery.delivery import Delivery
 from bridge._delivery.ids import canonical_id
 from bridge._delivery.row_format import Head, counted_as, delivery_of, head_of, head_text, row_of
@@ -213,8 +212,6 @@ class AsyncCheckpointSession:
             LeaseLostError: The lease has ended or ends too soon.
         """
         if self.remaining() <= needed:
-            error = LeaseLostError(
-                Text("lease_ended", "the lease ended while a document was being sent")
-            )
+            error = LeaseLostError()
             error.retryable = False  # the client must not repeat the call that this error stopped
             raise error
