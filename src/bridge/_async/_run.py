@@ -237,10 +237,8 @@ class AsyncRun:
         changes: list[datetime] = []
         async for page in listing.pages():
             answered_at = answered_at or page.answered_at
-            if answered_at is not None:
-                self._sending.shown_at = answered_at
-                if self._session.head.restored_at == NOT_KNOWN:
-                    self._session.update(restored_at=answered_at)
+            if answered_at is not None and self._session.head.restored_at == NOT_KNOWN:
+                self._session.update(restored_at=answered_at)
             changes += [item.updated_at for item in page.items if item.updated_at is not None]
             changes = [max(changes)] if changes else []
             await self._consider_page(folder, page)

@@ -46,8 +46,6 @@ class Sending:
         doubts: Deliveries to look up at the end of the run, because it is still in doubt whether
             their uploads arrived.
         without_file: Whether a document of this run had no file to download.
-        shown_at: Banqup's time of the first answer to the latest list; None if no answer told a
-            time.
     """
 
     _context: Context
@@ -58,7 +56,6 @@ class Sending:
     refusals: faults.FaultTracker = field(factory=faults.FaultTracker)
     doubts: list[Delivery] = field(factory=list[Delivery])
     without_file: bool = False
-    shown_at: datetime | None = None
     _asked: bool = False
     _reads_one: bool = False
     _taken: set[str] = field(factory=set[str])
@@ -219,12 +216,11 @@ class Sending:
         if candidate.delivery.requested:  # an unclear look-up must not make it uncertain
             return False
         restored, created = self._session.head.restored_at, candidate.document.created_at
-        if restored is None or created is None or self.shown_at is None:
+        if restored is None or created is None:
             return restored is not None
         # The services' clocks may differ by a day, so a document that was created up to a day after
-        # the restore counts as older. A time of creation more than a day in the future is not
-        # trusted, so that document counts as older, too.
-        return created - restored <= CLOCKS_DIFFER or created - self.shown_at > CLOCKS_DIFFER
+        # the restore counts as older.
+        return created - restored <= CLOCKS_DIFFER
 
     def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
         """Commit that these documents are about to be sent; return them, or [] if that failed."""
