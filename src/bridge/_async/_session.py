@@ -99,7 +99,7 @@ class AsyncCheckpointSession:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Remarks on the store, for the results of activate() and of the first run."""
+        """Remarks on the store, for the result of activate()."""
         return (IN_MEMORY,) if is_in_memory(self._store) else ()
 
     async def read(self) -> None:

@@ -126,12 +126,6 @@ class RunRecorder:
 
     def end(self) -> ExportReport:
         """Save the run's summary, notify listeners, and return the report."""
-        if self._session.head.last_run is None and not self.builder.counts["exported"]:
-            # A script may call activate() in each process, with a store in memory. It never sends
-            # anything, and gets no error. The notes say that the store is in memory, so the report
-            # repeats them.
-            for note in self._session.notes:
-                self.builder.note(note)
         report = self.report()
         if not self._context.dry_run:
             self._session.update(last_run=self._summary(report))

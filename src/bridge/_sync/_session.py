@@ -98,7 +98,7 @@ class CheckpointSession:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Remarks on the store, for the results of activate() and of the first run."""
+        """Remarks on the store, for the result of activate()."""
         return (IN_MEMORY,) if is_in_memory(self._store) else ()
 
     def read(self) -> None:
