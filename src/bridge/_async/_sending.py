@@ -24,7 +24,6 @@ from bridge._delivery import faults, transitions
 from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.ids import canonical_id
 from bridge._delivery.outcome import Candidate, Outcome, label_of
-from bridge._mapping.mapper import default_mapper
 from bridge._reports import events
 
 REFUSALS_IN_A_ROW = 5
@@ -122,14 +121,6 @@ class AsyncSending:
         # Without this order, documents that failed before would delay all others.
         queue = deque(sorted(candidates, key=_order))
         self._read_back = False
-        if self._context.dry_run and queue and self._context.mapper is not default_mapper:
-            self._report.note(
-                Text(
-                    "mapper_not_called",
-                    "A dry run does not call your mapper, which may skip documents that would be "
-                    "sent: try_mapper() tries it.",
-                )
-            )
         try:
             while self._context.dry_run and queue and self.can_continue():
                 delivery = queue.popleft().delivery

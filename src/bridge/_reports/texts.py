@@ -743,8 +743,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "de omzettingsfunctie (mapper) is een coroutine, die alleen AsyncConnection aanvaardt"),
     "mapper_returned": ("la fonction de conversion (mapper) doit renvoyer un InboxUpload ou Skip(...), mais a renvoyé {0}",
         "de omzettingsfunctie (mapper) moet een InboxUpload of Skip(...) teruggeven, maar gaf {0} terug"),
-    "mapper_not_called": ("Un essai à blanc n'appelle pas votre fonction de conversion (mapper), qui peut encore ignorer des documents annoncés ici comme à transmettre. Pour l'essayer, utilisez try_mapper().",
-        "Een proefexport roept uw omzettingsfunctie (mapper) niet aan; die kan nog documenten overslaan die hier als af te leveren staan. Gebruik try_mapper() om ze uit te proberen."),
     "attachment_gone": ("la fonction de conversion (mapper) a joint {0}, qui n'est plus lisible : {1}",
         "de omzettingsfunctie (mapper) voegde {0} toe, dat niet meer leesbaar is: {1}"),
     "kind_left_out": ("{0} : les documents de ce type ne sont pas exportés",

@@ -20,7 +20,6 @@ from bridge._delivery import faults, transitions
 from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.ids import canonical_id
 from bridge._delivery.outcome import Candidate, Outcome, label_of
-from bridge._mapping.mapper import default_mapper
 from bridge._reports import events
 from bridge._sync._context import Context
 from bridge._sync._recorder import RunRecorder
@@ -123,14 +122,6 @@ class Sending:
         # Without this order, documents that failed before would delay all others.
         queue = deque(sorted(candidates, key=_order))
         self._read_back = False
-        if self._context.dry_run and queue and self._context.mapper is not default_mapper:
-            self._report.note(
-                Text(
-                    "mapper_not_called",
-                    "A dry run does not call your mapper, which may skip documents that would be "
-                    "sent: try_mapper() tries it.",
-                )
-            )
         try:
             while self._context.dry_run and queue and self.can_continue():
                 delivery = queue.popleft().delivery
