@@ -442,8 +442,8 @@ class Connection:
                 may be in upper or lower case.
 
         Returns:
-            One result for each document: whether it was accepted and, if not, why. For an accepted
-            document that would not be exported without this request, the result says why.
+            One result for each document: whether it was accepted and, if not, why. For a document
+            that was delivered before, the result says that Zenvoices will have it twice.
 
         Raises:
             ConfigurationError: ``ids`` is not a list of ids.

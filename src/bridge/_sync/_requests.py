@@ -14,7 +14,6 @@ from bridge._delivery import transitions
 from bridge._delivery.faults import Blame, blame_of
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._errors import setting_error
-from bridge._mapping.calling import judge
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
 from bridge._reports.report import Request
 from bridge._reports.texts import say
@@ -30,7 +29,7 @@ def request_all(
     """Mark documents to be sent by the next run.
 
     A document is refused if its upload may have arrived, or if Banqup does not show it in the
-    space. If an accepted document would not be sent without this request, its result says why.
+    space. If Zenvoices has an accepted document already, its result says so.
 
     Raises:
         ServiceError: Banqup cannot be asked about any document now. Documents that were accepted
@@ -41,22 +40,19 @@ def request_all(
     try:
         for document_id in wanted:
             delivery = known.get(document_id)
+            reason = remark = ""
             if delivery is None:
                 delivery = deliveries.first_seen(document_id, None)
                 found = _find(context, document_id)
                 session.flush()  # renew the lease, which many calls would outlast
-                verdict = None if isinstance(found, str) else judge(context.exportable, found)
                 reason = found if isinstance(found, str) else ""
-                held = "" if verdict is None else verdict.reason
-            else:
-                reason, held = "", delivery.reason if delivery.waits_for_rule else ""
-                if delivery.state == "sending":
-                    reason = Text("may_be_on_its_way", "may be on its way; the next run finds out")
-                elif delivery.state == "uncertain":
-                    template = "nobody knows whether it arrived; settle() says so first"
-                    reason = Text("settle_first", template)
-                elif delivery.state in ("delivered", "confirmed"):
-                    held = Text("there_twice", "Zenvoices has it already, and will have it twice")
+            elif delivery.state == "sending":
+                reason = Text("may_be_on_its_way", "may be on its way; the next run finds out")
+            elif delivery.state == "uncertain":
+                template = "nobody knows whether it arrived; settle() says so first"
+                reason = Text("settle_first", template)
+            elif delivery.state in ("delivered", "confirmed"):
+                remark = Text("there_twice", "Zenvoices has it already, and will have it twice")
             if not reason:
                 wish = deliveries.transition(delivery, transitions.Requested(), context.clock())
                 session.put(known.get(document_id), wish)
@@ -64,7 +60,7 @@ def request_all(
                 # Without this warning, a program that ignores the result would never notice that
                 # the document is not sent.
                 logger.warning("resend(): document %r is not accepted: %s", document_id, reason)
-            answers.append(Request(document_id, accepted=not reason, reason=reason or held))
+            answers.append(Request(document_id, accepted=not reason, reason=reason or remark))
     finally:
         session.flush()  # what was accepted before an error stays accepted
     return tuple(answers)
