@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Sequence
+from contextlib import suppress
 
-from _client_kit._errors import NotFoundError, ServiceError
+from _client_kit._errors import NotFoundError, RejectedError
 from _client_kit._text import Text
-from banqup_client import Document
 from bridge._async._context import AsyncContext
 from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
-from bridge._delivery.faults import Blame, blame_of
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._errors import setting_error
 from bridge._reports.delivery_rows import DeliveryRow, delivery_row
@@ -31,8 +30,8 @@ async def request_all(
     space. If Zenvoices has an accepted document already, its result says so.
 
     Raises:
-        ServiceError: Banqup cannot be asked about any document now. Documents that were accepted
-            before stay accepted.
+        ServiceError: Banqup cannot be asked about a document. Documents that were accepted before
+            stay accepted.
     """
     answers: list[Request] = []
     known = await session.find(wanted)
@@ -42,9 +41,8 @@ async def request_all(
             reason = remark = ""
             if delivery is None:
                 delivery = deliveries.first_seen(document_id, None)
-                found = await _find(context, document_id)
+                reason = await _not_found(context, document_id)
                 await session.flush()  # renew the lease, which many calls would outlast
-                reason = found if isinstance(found, str) else ""
             elif delivery.state == "sending":
                 reason = Text("may_be_on_its_way", "may be on its way; the next run finds out")
             elif delivery.state == "uncertain":
@@ -65,27 +63,18 @@ async def request_all(
     return tuple(answers)
 
 
-async def _find(context: AsyncContext, document_id: str) -> Document | str:
-    """Read from Banqup a document that has no delivery; return it, or why it cannot be sent."""
-    unknown = Text(
+async def _not_found(context: AsyncContext, document_id: str) -> str:
+    """Return why Banqup has no such document in the space; empty if it has one."""
+    with suppress(NotFoundError, RejectedError):
+        document = await context.banqup.documents.get(context.space_id, document_id)
+        if not of_another_space(document.space_id, context.space_id):
+            return ""
+    return Text(
         "unknown_document",
         "unknown to this connection, and Banqup has no document of this id in this space. An id is "
         "not the number of an invoice: banqup-zenvoices status --waiting (in Python: "
         "status(waiting=True)) and the report of an export show both.",
     )
-    try:
-        document = await context.banqup.documents.get(context.space_id, document_id)
-    except NotFoundError:
-        return unknown
-    except ServiceError as error:
-        if blame_of(error) is Blame.RUN:
-            raise
-        return Text(
-            "unknown_unshown",
-            "unknown to this connection, and Banqup did not show it ({0})",
-            error.message,
-        )
-    return unknown if of_another_space(document.space_id, context.space_id) else document
 
 
 async def settle_one(

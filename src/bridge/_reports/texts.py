@@ -801,8 +801,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "there_twice": ("Zenvoices l'a déjà, et l'aura deux fois", "Zenvoices heeft het al, en zal het twee keer hebben"),
     "settle_first": ("on ne sait pas s'il est arrivé ; tranchez d'abord avec banqup-zenvoices settle ID (en Python : settle())",
         "het is niet bekend of het aangekomen is; registreer dat eerst met banqup-zenvoices settle ID (in Python: settle())"),
-    "unknown_unshown": ("inconnu de cette connexion, et Banqup ne l'a pas montré ({0})",
-        "onbekend voor deze koppeling, en Banqup toonde het niet ({0})"),
     "unknown_document": ("inconnu de cette connexion, et Banqup n'a pas de document avec cet identifiant dans cet espace. Un identifiant n'est pas un numéro de facture : banqup-zenvoices status --waiting (en Python : status(waiting=True)) et le rapport d'un export montrent les deux.",
         "onbekend voor deze koppeling, en Banqup heeft geen document met dit id in deze ruimte. Een id is geen factuurnummer: banqup-zenvoices status --waiting (in Python: status(waiting=True)) en het verslag van een export tonen beide."),
     # What ends a run, and notes of a report

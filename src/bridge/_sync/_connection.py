@@ -449,7 +449,7 @@ class Connection:
             ConfigurationError: ``ids`` is not a list of ids.
             NotActivatedError: The connection is not active; call activate().
             BusyError: A run of this connection is in progress.
-            ServiceError: Banqup cannot be asked about documents now. Documents that were accepted
+            ServiceError: Banqup cannot be asked about a document. Documents that were accepted
                 before the error stay accepted.
         """
         from bridge._sync._requests import request_all

@@ -12,6 +12,7 @@ from bridge import (
     BusyError,
     CredentialsError,
     NotActivatedError,
+    PermissionDeniedError,
     ServiceError,
     Skip,
     UnreachableError,
@@ -363,14 +364,18 @@ async def test_resend_does_not_wait_for_approval() -> None:
 
 
 async def test_resend_where_banqup_cannot_be_asked() -> None:
-    """One document's fault is its reason; where nothing can be asked, resend() raises."""
+    """A refusal means that there is no such document; any other error leaves it open."""
     world = AsyncWorld()
     connection = await active(world)
     new, other = world.publish(2)
-    world.banqup.faults.add("documents.get", action=Fault.status(500), nth=1)
+    world.banqup.faults.add("documents.get", action=Fault.status(400), nth=1)
     answers = await connection.resend([new, other])
     assert [answer.accepted for answer in answers] == [False, True]
-    assert "Banqup did not show it" in answers[0].reason
+    assert "no document of this id in this space" in answers[0].reason
+    world.banqup.faults.add("documents.get", action=Fault.status(403))
+    with pytest.raises(PermissionDeniedError):
+        await connection.resend([other, new])
+    assert set(world.rows) == {other}
     with pytest.raises(CredentialsError):
         await world.connect(secret="wrong-secret").resend([new])
 

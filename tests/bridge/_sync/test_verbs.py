@@ -13,6 +13,7 @@ from bridge import (
     BusyError,
     CredentialsError,
     NotActivatedError,
+    PermissionDeniedError,
     ServiceError,
     Skip,
     UnreachableError,
@@ -362,14 +363,18 @@ def test_resend_does_not_wait_for_approval() -> None:
 
 
 def test_resend_where_banqup_cannot_be_asked() -> None:
-    """One document's fault is its reason; where nothing can be asked, resend() raises."""
+    """A refusal means that there is no such document; any other error leaves it open."""
     world = World()
     connection = active(world)
     new, other = world.publish(2)
-    world.banqup.faults.add("documents.get", action=Fault.status(500), nth=1)
+    world.banqup.faults.add("documents.get", action=Fault.status(400), nth=1)
     answers = connection.resend([new, other])
     assert [answer.accepted for answer in answers] == [False, True]
-    assert "Banqup did not show it" in answers[0].reason
+    assert "no document of this id in this space" in answers[0].reason
+    world.banqup.faults.add("documents.get", action=Fault.status(403))
+    with pytest.raises(PermissionDeniedError):
+        connection.resend([other, new])
+    assert set(world.rows) == {other}
     with pytest.raises(CredentialsError):
         world.connect(secret="wrong-secret").resend([new])
 
