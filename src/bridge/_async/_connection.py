@@ -495,7 +495,7 @@ class AsyncConnection:
             BusyError: A run of this connection is in progress.
             ServiceError: A call to Zenvoices failed.
         """
-        from bridge._async._confirmation import confirmed
+        from bridge._async._requests import confirmed
 
         async with self._session() as session:
             if not session.head.activations:

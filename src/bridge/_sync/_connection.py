@@ -496,7 +496,7 @@ class Connection:
             BusyError: A run of this connection is in progress.
             ServiceError: A call to Zenvoices failed.
         """
-        from bridge._sync._confirmation import confirmed
+        from bridge._sync._requests import confirmed
 
         with self._session() as session:
             if not session.head.activations:
