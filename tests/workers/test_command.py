@@ -686,17 +686,22 @@ def test_resend_of_an_invoice_number_says_where_ids_are(
 @pytest.mark.parametrize(
     ("lang", "told"),
     [
-        ("en", "sent by the next export; not approved yet (status DRAFT)"),
-        ("fr", "sera envoyé par le prochain export ; pas encore approuvé"),
-        ("nl", "wordt verzonden bij de volgende export; nog niet goedgekeurd"),
+        ("en", "sent by the next export; Zenvoices has it already, and will have it twice"),
+        ("fr", "sera envoyé par le prochain export ; Zenvoices l'a déjà, et l'aura deux fois"),
+        ("nl", "wordt verzonden bij de volgende export; Zenvoices heeft het al"),
     ],
 )
-def test_resend_says_what_is_not_approved(
+def test_resend_says_what_will_be_there_twice(
     estate: Estate, active: Path, lang: str, told: str, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """A wish goes before the client's approval, and the answer names it."""
-    made = estate.banqup.publish(estate.spaces[0], status="DRAFT")
+    """A delivered document gets a new external id, and the answer says what follows."""
+    space = estate.spaces[0]
+    (old,) = (document["id"] for document in estate.banqup.documents(space))
+    estate.publish(1)
+    (made,) = {document["id"] for document in estate.banqup.documents(space)} - {old}
     one = ["--config", str(active), "--company", "0042", "--lang", lang]
+    assert main(["export", *one]) == 0
+    capsys.readouterr()
     assert main(["resend", made, *one]) == 0
     assert told in capsys.readouterr().out
 

@@ -396,8 +396,8 @@ class Request:
     Attributes:
         document_id: The document's id in Banqup.
         accepted: Whether the next run sends the document.
-        reason: If the document is not accepted, why. If it is accepted, why it would not be sent
-            without this request, such as "not approved yet", or that Zenvoices will have it twice.
+        reason: If the document is not accepted, why. If it is accepted and was delivered before,
+            that Zenvoices will have it twice.
     """
 
     document_id: str
