@@ -119,28 +119,17 @@ def store_of(settings: ConnectionSettings) -> tuple[CheckpointStore, Callable[[]
     from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 
     name = str(settings.checkpoint_url_variable)
-    hint = Text(
-        "hint_no_database_url",
-        "checkpoint_url_variable names it. Set it, in the form "
-        "postgresql+psycopg://user:password@host/database.",
-    )
-    if not os.environ.get(name):
-        raise setting_error(
-            "variable_not_set",
-            "the environment variable {0!r} is not set",
-            name[:80],
-            hint=hint,
-        )
     from sqlalchemy import create_engine, exc
 
     try:
-        engine = create_engine(os.environ[name])
+        engine = create_engine(os.environ.get(name, ""))
     except (exc.ArgumentError, ValueError):
         raise setting_error(
             "no_database_url",
-            "the environment variable {0!r} holds no database URL",
+            "the environment variable {0!r} holds no database URL, or is not set",
             name[:80],
-            hint=hint,
+            hint="checkpoint_url_variable names it. Set it, in the form "
+            "postgresql+psycopg://user:password@host/database.",
         ) from None
     except ImportError as error:
         raise setting_error(

@@ -291,16 +291,13 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(raw.decode("utf-16" if wide else "utf-8-sig"))
     except OSError as error:
         why = Text("said", "{0}", error.strerror)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # not TOML, or not UTF-8
         why = Text("said", "{0}", str(error))
         hint = Text(
-            "hint_quotes",
-            'Write codes and ids in quotes: company_code = "0042"; and a path with backslashes in '
-            r"single quotes: checkpoint_file = 'C:\exports.db'.",
+            "hint_toml",
+            'Save it as UTF-8. Write codes and ids in quotes: company_code = "0042"; and a path '
+            r"with backslashes in single quotes: checkpoint_file = 'C:\exports.db'.",
         )
-    except UnicodeDecodeError:
-        why = Text("not_utf8", "it is not text in UTF-8")
-        hint = Text("hint_utf8", "Save it as UTF-8.")
     raise setting_error("unreadable", "it cannot be read: {0}", why, hint=hint)
 
 
