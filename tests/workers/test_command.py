@@ -289,7 +289,7 @@ def test_sandbox_with_a_port_is_the_same_each_time() -> None:
         (["status", "--config", "nowhere.toml"], "banqup-zenvoices pairs writes one"),
         (
             ["export", "--mapper", "no_such_module:f"],
-            "--mapper: importing 'no_such_module' failed",
+            "--mapper: importing 'no_such_module:f' failed",
         ),
         (["resend", "x"], "--company CODE chooses one of these 2"),
         (["settle", "x", "--delivered"], "this command is for one connection"),
