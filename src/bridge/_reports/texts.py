@@ -741,8 +741,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "de functie exportable= moet True, False, Wait(...) of Skip(...) teruggeven, maar gaf {0} terug"),
     "listener_raised": ("une fonction de listeners= a levé l'exception {0} dans {1}", "een functie van listeners= gaf de fout {0} in {1}"),
     "mapper_raised": ("la fonction de conversion (mapper) a levé l'exception {0} dans {1}", "de omzettingsfunctie (mapper) gaf de fout {0} in {1}"),
-    "mapper_coroutine": ("la fonction de conversion (mapper) est une coroutine, que seule AsyncConnection accepte",
-        "de omzettingsfunctie (mapper) is een coroutine, die alleen AsyncConnection aanvaardt"),
     "mapper_returned": ("la fonction de conversion (mapper) doit renvoyer un InboxUpload ou Skip(...), mais a renvoyé {0}",
         "de omzettingsfunctie (mapper) moet een InboxUpload of Skip(...) teruggeven, maar gaf {0} terug"),
     "mapper_not_called": ("Un essai à blanc n'appelle pas votre fonction de conversion (mapper), qui peut encore ignorer des documents annoncés ici comme à transmettre. Pour l'essayer, utilisez try_mapper().",
