@@ -561,7 +561,7 @@ def _pairs(options: Options) -> int:
     )
     _check_logins()
     with settings.open() as connection:
-        pairs = Pairs.find(connection._banqup, connection._zenvoices)
+        pairs = Pairs.of(connection._banqup.spaces.list(), connection._zenvoices.companies.list())
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(pairs.to_toml(lang=options.lang, **shared))

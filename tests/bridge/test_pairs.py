@@ -143,7 +143,7 @@ def test_both_clients_are_asked(estate: Estate) -> None:
         BanqupClient(ClientCredentials.from_env(), base_url=estate.banqup_url) as banqup,
         ZenvoicesClient(UserLogin.from_env(), base_url=estate.zenvoices_url) as zenvoices,
     ):
-        pairs = Pairs.find(banqup, zenvoices)
+        pairs = Pairs.of(banqup.spaces.list(), zenvoices.companies.list())
     assert [same.companies[0].code for same in pairs.proposed] == estate.codes
 
 
