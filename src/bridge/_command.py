@@ -546,13 +546,6 @@ def _show_line(text: str) -> None:
 def _pairs(options: Options) -> int:
     """Write a file of spaces and companies with the same name, for a person to confirm."""
     path: Path = options.config
-    if path.exists():
-        raise setting_error(
-            "file_is_there",
-            "{0} is there already",
-            str(path),
-            hint="It is never written over: name another with --config.",
-        )
     names = ("environment", "banqup_url", "zenvoices_url")
     shared = {name: getattr(options, name) for name in names if getattr(options, name)}
     # Creating the config checks the settings, as for any connection.
@@ -567,7 +560,9 @@ def _pairs(options: Options) -> int:
             file.write(pairs.to_toml(lang=options.lang, **shared))
     except OSError as error:
         why = Text("said", "{0}", error.strerror)
-        raise setting_error("not_written", "{0} cannot be written: {1}", str(path), why) from None
+        hint = "A file that exists is never written over: name another with --config."
+        message = "{0} cannot be written: {1}"
+        raise setting_error("not_written", message, str(path), why, hint=hint) from None
     if options.json:
         print(json.dumps(pairs.to_dict()))
     else:
