@@ -21,7 +21,6 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, redirect_stdout
 from functools import cache, partial
 from pathlib import Path
-from types import FrameType
 from typing import Any, TextIO, get_args
 
 from attrs import asdict, evolve, frozen
@@ -159,7 +158,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     before = language()
     try:
-        signal.signal(signal.SIGTERM, _terminate)
+        # Without this, SIGTERM would end the process at once, and a run would keep its lease.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         set_language(options.lang)
         _parser().parse_args(rest, options)
         status: int = options.run(options)
@@ -175,19 +175,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # rest at exit, and print another error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
-    except KeyboardInterrupt as interrupt:
+    except KeyboardInterrupt:
         print(f"\n{_after(PROGRAM, say('interrupted'))}", file=sys.stderr)
-        return 143 if isinstance(interrupt, _Terminated) else INTERRUPTED
+        return INTERRUPTED
     finally:
         set_language(before)
-
-
-class _Terminated(KeyboardInterrupt):
-    """Raised at SIGTERM, so that the signal ends a run as Ctrl-C does: the lease is released."""
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise _Terminated
 
 
 # Verbs: functions that call one method of a connection. Each returns a result and an exit status.
