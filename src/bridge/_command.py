@@ -29,13 +29,13 @@ from _client_kit._arguments import check_seconds, nearest, read_environment
 from _client_kit._errors import ConfigurationError, ServiceError, StoreError
 from _client_kit._text import Text, code_of, joined
 from _client_kit._version import __version__
-from banqup_client import ClientCredentials, Environment
+from banqup_client import Environment
 from bridge._config import ConnectionConfig
 from bridge._delivery.arguments import check_count, check_document_id
 from bridge._errors import BusyError, setting_error
 from bridge._mapping.mapper import Mapper, default_mapper
 from bridge._pairs import Pairs
-from bridge._process import LOGIN_VARIABLES, function_of, login_of_this_process
+from bridge._process import LOGIN_VARIABLES, function_of
 from bridge._reports.delivery_rows import Deliveries
 from bridge._reports.events import DocumentFound, Event, Listener, RunEnded, RunStarted
 from bridge._reports.render import plain
@@ -43,7 +43,6 @@ from bridge._reports.report import Activation, Confirmation, ExportReport, Reque
 from bridge._reports.texts import Lang, language, say, set_language, tell, translate
 from bridge._reports.verification import Verification
 from bridge._sync._connection import Connection
-from zenvoices_client import UserLogin
 
 PROGRAM = "banqup-zenvoices"
 OK, PERSON, USAGE, LATER, INTERRUPTED = 0, 1, 2, 75, 130
@@ -292,7 +291,8 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
             mapper: Mapper = default_mapper
             if options.mapper is not None:
                 mapper = function_of("--mapper", options.mapper)
-            _check_logins()
+            # Without this, each connection would report missing variables, one service's at a time.
+            read_environment(os.environ, *LOGIN_VARIABLES, service="bridge")
             _log_on_stderr(stack, verbose=options.verbose)
 
             # Connections with the same settings share clients and store. Without this, three
@@ -332,13 +332,6 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
         return next((status for status in (USAGE, PERSON, LATER) if status in found), OK)
 
     return run
-
-
-def _check_logins() -> None:
-    """Raise one error for all missing environment variables, or one for an unusable credential."""
-    read_environment(os.environ, *LOGIN_VARIABLES, service="bridge")
-    login_of_this_process(ClientCredentials)
-    login_of_this_process(UserLogin)
 
 
 def _chosen(options: Options) -> Sequence[ConnectionConfig]:
@@ -544,7 +537,7 @@ def _pairs(options: Options) -> int:
     settings = ConnectionConfig(
         space_id="any", company_code="any", checkpoint_file="exports.db", **shared
     )
-    _check_logins()
+    read_environment(os.environ, *LOGIN_VARIABLES, service="bridge")
     with settings.open() as connection:
         pairs = Pairs.of(connection._banqup.spaces.list(), connection._zenvoices.companies.list())
     try:
@@ -566,13 +559,9 @@ def _pairs(options: Options) -> int:
 
 
 def _demo(options: Options) -> int:
-    from bridge._demo import is_invoice, run_demo
+    from bridge._demo import run_demo
 
-    folder: Path | None = options.documents
-    if folder is not None and not any(map(is_invoice, folder.rglob("*"))):
-        message = "--documents: {0} holds no .xml or .pdf file"
-        raise setting_error("no_invoices", message, str(folder))
-    return run_demo(documents=folder, as_json=options.json)
+    return run_demo(documents=options.documents, as_json=options.json)
 
 
 def _sandbox(options: Options) -> int:

@@ -386,7 +386,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "not_written": ("{0} ne peut pas être écrit : {1}", "{0} kan niet geschreven worden: {1}"),
     "hint_not_written": ("Un fichier existant n'est jamais écrasé : indiquez un autre fichier avec --config.",
         "Een bestaand bestand wordt nooit overschreven: geef met --config een ander bestand op."),
-    "no_invoices": ("--documents : {0} ne contient aucun fichier .xml ou .pdf", "--documents: {0} bevat geen .xml- of .pdf-bestanden"),
     "no_port": ("--port {0} : {1}", "--port {0}: {1}"),
     "settle_unknown": ("cette connexion ne connaît pas le document {0!r}", "deze koppeling kent het document {0!r} niet"),
     "hint_settle_unknown": ("Les rapports et banqup-zenvoices status --waiting donnent l'identifiant du document dans Banqup ; Zenvoices utilise un autre numéro.",
