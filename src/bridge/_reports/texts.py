@@ -146,9 +146,6 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "took": ("took", "durée", "duur"),
     "active since": ("active since", "active depuis le", "actief sinds"),
     "last run": ("last run", "dernier export", "laatste export"),
-    "company number": ("company number",
-        "numéro interne dans Zenvoices",
-        "intern nummer in Zenvoices"),
     "subject": ("subject", "objet", "onderwerp"),
     "sender": ("sender", "expéditeur", "afzender"),
     "destination": ("destination", "destination", "bestemming"),
@@ -234,7 +231,6 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "trials": ("Mapper: {0} of {1} documents would be sent",
         "Essai de la fonction de conversion (mapper) : {0} document sur {1} serait transmis|Essai de la fonction de conversion (mapper) : {0} documents sur {1} seraient transmis",
         "Proef van de omzettingsfunctie (mapper): {0} van de {1} documenten zou afgeleverd worden|Proef van de omzettingsfunctie (mapper): {0} van de {1} documenten zouden afgeleverd worden"),
-    "no documents": ("no documents", "aucun document", "geen documenten"),
     # The command
     "sent by the next export": ("sent by the next export",
         "sera envoyé par le prochain export",
