@@ -231,7 +231,7 @@ def test_extract_names_what_is_not_there() -> None:
             ubl.extract(FULL, index, io.BytesIO())
     broken = ubl.extract(FULL[:-1], 5, io.BytesIO())
     assert isinstance(broken, ubl.NotReadable)
-    assert broken.reason == "truncated"
+    assert broken.reason == "not XML"
     # Reading ends with the attachment, so what is missing behind it is not missed.
     target = io.BytesIO()
     ubl.extract(FULL[:-1], 0, target)

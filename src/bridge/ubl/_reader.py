@@ -8,10 +8,8 @@ from typing import Literal, TypeAlias
 
 from attrs import frozen
 
-Reason: TypeAlias = Literal[
-    "empty", "not XML", "truncated", "encoding", "DOCTYPE", "too deep", "too big", "not UBL"
-]
-"""Why bytes could not be read as an invoice."""
+Reason: TypeAlias = Literal["empty", "not XML", "encoding", "DOCTYPE", "too big", "not UBL"]
+"""Why bytes could not be read as an invoice. What is nested too deep counts as too big."""
 
 MAX_DEPTH = 200
 """The limit of nesting; a real invoice has less than 20 levels."""
@@ -205,7 +203,7 @@ class Reader:
     def start(self, full_name: str, attributes: dict[str, str]) -> None:
         """Enter an element; ignore elements inside an embedded file, which no schema allows."""
         if len(self._open) == MAX_DEPTH:
-            raise stop("too deep", f"nested deeper than {MAX_DEPTH} elements")
+            raise stop("too big", f"nested deeper than {MAX_DEPTH} elements")
         name = _local_name(full_name)
         path: str | None = None
         if self.root is None:
