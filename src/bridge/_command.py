@@ -545,9 +545,12 @@ def _pairs(options: Options) -> int:
             file.write(pairs.to_toml(lang=options.lang, **shared))
     except OSError as error:
         why = Text("said", "{0}", error.strerror)
-        hint = "A file that exists is never written over: name another with --config."
-        message = "{0} cannot be written: {1}"
-        raise setting_error("not_written", message, str(path), why, hint=hint) from None
+        raise setting_error(
+            "not_written",
+            "{0} cannot be written: {1}",
+            *(str(path), why),
+            hint="A file that exists is never written over: name another with --config.",
+        ) from None
     if options.json:
         print(json.dumps(pairs.to_dict()))
     else:
