@@ -13,6 +13,7 @@ from attrs import evolve, frozen
 
 from _client_kit._text import joined
 from banqup_client import Document, DocumentFile, DocumentMetadata, DocumentStatus, Party
+from bridge._delivery.arguments import check_mapper
 from bridge._delivery.eligibility import Skip
 from bridge._delivery.outcome import label_of
 from bridge._mapping.calling import (
@@ -221,7 +222,11 @@ def try_mapper(
         mapper: The mapper to try.
         documents: Documents from :func:`trial_document`; by default those of
             :func:`sample_documents`.
+
+    Raises:
+        ConfigurationError: The mapper is a coroutine function, or takes other arguments.
     """
+    check_mapper(mapper, in_tasks=False)
     return Trials(
         _trial(mapper, document, files)
         for document, files in (sample_documents() if documents is None else documents)
