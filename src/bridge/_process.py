@@ -49,17 +49,14 @@ def login_of_this_process(kind: type[_Login]) -> _Login:
         return found
 
 
-def functions_of(
-    field: str, names: Mapping[str, str] | None
-) -> dict[str, Callable[[Any], Any]] | None:
-    """Return the functions that a config's table of operations names.
+def functions_of(field: str, names: Mapping[str, str] | None) -> dict[str, Callable[[Any], Any]]:
+    """Return the functions that a config's table of operations names; None names no function.
 
     Raises:
         ConfigurationError: As :func:`function_of` does.
     """
-    if names is None:
-        return None
-    return {key: function_of(f"{field}, {key[:80]}", name) for key, name in names.items()}
+    given: Mapping[str, str] = {} if names is None else names
+    return {key: function_of(f"{field}, {key[:80]}", name) for key, name in given.items()}
 
 
 def function_of(field: str, name: str) -> Callable[..., Any]:
