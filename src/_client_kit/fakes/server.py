@@ -150,10 +150,9 @@ class _Handler(BaseHTTPRequestHandler):
 
     def _send(self, reply: Reply) -> bool:
         """Send an answer; return False if the connection must close after it."""
-        delivery = reply.delivery
-        if delivery.kind == "reset":
+        if reply.delivery == "reset":
             self._reset_at_end()
-        if delivery.kind in {"reset", "drop", "garbage"}:
+        if reply.delivery in {"reset", "drop", "garbage"}:
             self.wfile.write(reply.body)
             return False
         self.send_response_only(reply.status)
@@ -163,18 +162,11 @@ class _Handler(BaseHTTPRequestHandler):
         if self.command == "HEAD":
             return True  # a body would be read as the next answer
         body, claimed = reply.wire_body()
-        if delivery.kind == "drip":
-            for start in range(0, len(body), delivery.size):
-                self.wfile.flush()
-                if delivery.pause > 0:
-                    self.server.service.sleep(delivery.pause)
-                self.wfile.write(body[start : start + delivery.size])
-        else:
-            self.wfile.write(body)
+        self.wfile.write(body)
         self.wfile.flush()
         # Close the connection after a wrong Content-Length: the client would read the next answer
         # as the rest of this answer.
-        return claimed == len(body) and delivery.kind not in {"close", "cut"}
+        return claimed == len(body)
 
     def _reset_at_end(self) -> None:
         """Make the connection close with a TCP reset: SO_LINGER with zero seconds does that."""

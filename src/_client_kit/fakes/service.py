@@ -75,8 +75,7 @@ class FakeService:
 
     Attributes:
         clock: Returns the service's time in seconds since the epoch.
-        sleep: Waits for the seconds of a scripted delay; may return an awaitable if an
-            asynchronous client uses the fake.
+        sleep: Waits for the seconds of a scripted delay.
         date_header: Whether answers carry a ``Date`` header with the time of ``clock``.
         token_life: Lifetime in seconds of tokens issued from now on.
         token_uses: Number of requests for which a new token is valid; None for no limit.
@@ -149,6 +148,7 @@ class FakeService:
             headers=reply.headers_and({**self.answer_headers, **date}),
             pause=action.pause if after else 0.0,
             delivery=action.delivery,
+            size=action.size,
         )
 
     def note(self, call: Call, status: int | None = None) -> None:
