@@ -7,8 +7,12 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import httpx
+from attrs import define, field
 
+from _client_kit.fakes.service import Call
+from _client_kit.fakes.wire import Reply, json_reply
 from banqup_client import ClientCredentials, RetryPolicy
+from banqup_client._fake.service import StoredDocument, StoredSpace
 from banqup_client.testing import FakeBanqup, FakeFile
 
 SECRET = "canary-secret-7d21"
@@ -28,9 +32,46 @@ def credentials() -> ClientCredentials:
     return ClientCredentials("demo-app", SECRET)
 
 
-def fake_banqup(**options: Any) -> FakeBanqup:
+@define(eq=False, repr=False, slots=False, kw_only=True)
+class UnhelpfulBanqup(FakeBanqup):
+    """A fake whose list of documents can be as unhelpful as a service may be.
+
+    Attributes:
+        order: ``"newest_first"`` or ``"oldest_first"``, by time of creation and then as they were
+            added; None for the fake's own order.
+        ignore: Filters of the list that have no effect: ``"folder"``, ``"updatedSince"``.
+        total: The ``total`` of the list; None for the true number.
+    """
+
+    order: str | None = None
+    ignore: set[str] = field(factory=set[str])
+    total: int | None = None
+
+    def _listing(
+        self, space: StoredSpace, folder: str | None, since: float | None
+    ) -> list[StoredDocument]:
+        if "folder" in self.ignore:
+            folder = None
+        if "updatedSince" in self.ignore:
+            since = None
+        found = super()._listing(space, folder, since)
+        if self.order is not None:
+            newest = self.order == "newest_first"
+            added = {name: place for place, name in enumerate(space.documents)}
+            found.sort(key=lambda document: added[document.id])
+            found.sort(key=lambda document: document.created, reverse=newest)
+        return found
+
+    def _list_documents(self, call: Call) -> Reply:
+        reply = super()._list_documents(call)
+        if self.total is None or reply.status != 200:
+            return reply
+        return json_reply({**json.loads(reply.body), "total": self.total})
+
+
+def fake_banqup(**options: Any) -> UnhelpfulBanqup:
     """A fake that accepts :func:`credentials`."""
-    return FakeBanqup(client_secret=SECRET, **options)
+    return UnhelpfulBanqup(client_secret=SECRET, **options)
 
 
 def invoice(content: bytes = b"<Invoice/>", **options: Any) -> FakeFile:

@@ -27,7 +27,6 @@ Moment = datetime | float | str
 """A time: an aware datetime, seconds since the epoch, or the exact text for the answer."""
 FileStatus = Literal["AVAILABLE", "AWAITING_UPLOAD", "REJECTED"]
 TokenStyle = Literal["expires_at", "expires_in", "jwt", "bare", "opaque"]
-Order = Literal["shuffled", "newest_first", "oldest_first"]
 
 
 @frozen
@@ -91,9 +90,6 @@ class FakeBanqup(Fake):
             (not at all).
         whitelisted: If false, no space has this app among its external applications. If true, each
             space decides: see `add_space`.
-        order: Order of the documents in lists; the service promises no order.
-        ignore: Query names that the list of documents ignores.
-        total: The ``total`` in lists of documents; None for the true number.
         scan_seconds: Seconds that the virus scan of an uploaded file takes.
         url_life: Seconds for which a signed URL is valid.
     """
@@ -113,9 +109,6 @@ class FakeBanqup(Fake):
     client_secret: str = "demo-secret"  # noqa: S105 - only this fake accepts it
     token_style: TokenStyle = "expires_at"  # noqa: S105 - a style, not a token
     whitelisted: bool = True
-    order: Order = "shuffled"
-    ignore: set[str] = field(factory=set[str])
-    total: int | None = None
     scan_seconds: float = 0.0
     url_life: float = 3600.0
 
@@ -365,7 +358,7 @@ class FakeBanqup(Fake):
 
     def _list_documents(self, call: Call) -> Reply:
         space = self._space(call)
-        query = {name: text for name, text in call.query.items() if name not in self.ignore}
+        query = call.query
         page, size = self._number(query, "page", 0, 0), self._number(query, "size", 50, 1)
         if size > 50:
             return self._error(400, "size must be at most 50.")
@@ -380,8 +373,7 @@ class FakeBanqup(Fake):
             since = moment.timestamp()
         found = self._listing(space, query.get("folder"), since)
         rows = [self._row(document) for document in found[page * size : (page + 1) * size]]
-        total = len(found) if self.total is None else self.total
-        return json_reply({"documents": rows, "page": page, "size": size, "total": total})
+        return json_reply({"documents": rows, "page": page, "size": size, "total": len(found)})
 
     def _get_document(self, call: Call) -> Reply:
         found = self._space(call).documents.get(call.args[1])
@@ -506,11 +498,8 @@ class FakeBanqup(Fake):
             if (folder is None or document.folder in {folder, None})
             and (since is None or document.updated >= since)
         ]
-        if self.order == "shuffled":
-            found.sort(key=lambda document: crc32(document.id.encode(errors="surrogatepass")))
-        else:
-            newest = self.order == "newest_first"
-            found.sort(key=lambda document: document.created, reverse=newest)
+        # The service promises no order, so the order is that of no field.
+        found.sort(key=lambda document: crc32(document.id.encode(errors="surrogatepass")))
         return found
 
     def _number(self, query: Mapping[str, str], name: str, default: int, least: int) -> int:
