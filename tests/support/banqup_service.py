@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Callable, Mapping
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
 from attrs import define, field
 
-from _client_kit.fakes.service import Call
+from _client_kit.fakes.service import Call, Route
 from _client_kit.fakes.wire import Reply, json_reply
 from banqup_client import ClientCredentials, RetryPolicy
 from banqup_client._fake.service import StoredDocument, StoredSpace
@@ -67,6 +69,43 @@ class UnhelpfulBanqup(FakeBanqup):
         if self.total is None or reply.status != 200:
             return reply
         return json_reply({**json.loads(reply.body), "total": self.total})
+
+
+@define(eq=False, repr=False, slots=False, kw_only=True)
+class OtherTokens(FakeBanqup):
+    """A fake whose token requests are answered in another way; it has the older path too.
+
+    Attributes:
+        style: Where the token's lifetime is: ``"expires_in"``, ``"jwt"`` (only in the JWT),
+            ``"bare"`` (the whole answer is a JWT), ``"opaque"`` (nowhere), or ``"expires_at"``.
+    """
+
+    style: str = "bare"
+
+    def _routes(self) -> Sequence[Route]:
+        path = "/oauth2/client_credential/accesstoken"
+        return (*super()._routes(), Route("token.get", "POST", path, self._token, public=True))
+
+    def _token(self, call: Call) -> Reply:
+        answer = json.loads(super()._token(call).body)
+        if self.style in {"jwt", "bare"}:
+            token = jwt(iat=int(self.clock()), exp=int(self.clock() + self.token_life))
+            self._tokens[token] = self._tokens.pop(answer["access_token"])
+            answer["access_token"] = token
+        if self.style == "bare":
+            return Reply(200, token.encode(), {"Content-Type": "text/plain"})
+        if self.style != "expires_at":
+            del answer["expires_at"]
+        if self.style == "expires_in":
+            answer["expires_in"] = int(self.token_life)
+        return json_reply(answer)
+
+
+def jwt(**claims: object) -> str:
+    """A JWT with these claims and a random signature."""
+    parts = [json.dumps(part).encode() for part in ({"alg": "HS256"}, claims)]
+    encoded = map(base64.urlsafe_b64encode, (*parts, secrets.token_bytes(32)))
+    return ".".join(part.rstrip(b"=").decode() for part in encoded)
 
 
 def fake_banqup(**options: Any) -> UnhelpfulBanqup:

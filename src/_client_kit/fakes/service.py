@@ -177,9 +177,9 @@ class FakeService:
         except RequestRefusedError as refused:
             return refused.reply
 
-    def _issue(self, token: str | None = None) -> str:
+    def _issue(self) -> str:
         """Return a token that is valid for `token_life` seconds and `token_uses` requests."""
-        token = token or secrets.token_urlsafe(32)
+        token = secrets.token_urlsafe(32)
         uses = math.inf if self.token_uses is None else self.token_uses
         self._tokens[token] = (self.clock() + self.token_life, uses)
         return token

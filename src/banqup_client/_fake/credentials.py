@@ -1,11 +1,8 @@
-"""Token requests, JWTs and signed URLs of the fake Banqup."""
+"""Token requests and signed URLs of the fake Banqup."""
 
 from __future__ import annotations
 
-import base64
-import json
 import secrets
-import uuid
 from collections.abc import Callable
 from datetime import UTC, datetime
 from urllib.parse import parse_qsl, quote
@@ -28,13 +25,6 @@ def check_grant(call: Call, client_id: str, client_secret: str) -> None:
         raise _refused("invalid_request", "client_id and client_secret are required.", 400)
     if (form["client_id"], form["client_secret"]) != (client_id, client_secret):
         raise _refused("invalid_client", "Client authentication failed.", 401)
-
-
-def make_jwt(subject: str, now: float, life: float) -> str:
-    """Return a JWT that expires ``life`` seconds after ``now``; its signature is random."""
-    claims = {"sub": subject, "iat": int(now), "exp": int(now + life), "jti": uuid.uuid4().hex}
-    parts = [json.dumps(part).encode() for part in ({"alg": "HS256"}, claims)]
-    return ".".join(map(base64url, (*parts, secrets.token_bytes(32))))
 
 
 class SignedUrls:
@@ -80,11 +70,6 @@ def bad_signature() -> Reply:
     """Return the storage's answer to a wrong signature."""
     message = "The request signature we calculated does not match the signature you provided."
     return xml_error("SignatureDoesNotMatch", message, 403)
-
-
-def base64url(raw: bytes) -> str:
-    """Return bytes in the base64 of a JWT."""
-    return base64.urlsafe_b64encode(raw).rstrip(b"=").decode()
 
 
 def _refused(error: str, description: str, status: int) -> RequestRefusedError:

@@ -16,7 +16,7 @@ from attrs import define, evolve, field, frozen
 from _client_kit.fakes.fake import Fake
 from _client_kit.fakes.service import Call, Route, require
 from _client_kit.fakes.wire import Reply, RequestRefusedError, iso, json_reply, xml_error
-from banqup_client._fake.credentials import SignedUrls, bad_signature, check_grant, make_jwt
+from banqup_client._fake.credentials import SignedUrls, bad_signature, check_grant
 
 _BASE = "/datastore/documents/transaction"
 _EICAR = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE"
@@ -26,7 +26,6 @@ _DOCUMENT_OPTIONAL = {"source", "connections", "status", "metadata"}
 Moment = datetime | float | str
 """A time: an aware datetime, seconds since the epoch, or the exact text for the answer."""
 FileStatus = Literal["AVAILABLE", "AWAITING_UPLOAD", "REJECTED"]
-TokenStyle = Literal["expires_at", "expires_in", "jwt", "bare", "opaque"]
 
 
 @frozen
@@ -85,9 +84,6 @@ class FakeBanqup(Fake):
     """A fake of Banqup's API and file storage, whose state a test can change at any time.
 
     Attributes:
-        token_style: How a token's answer gives the lifetime: ``"expires_at"``, ``"expires_in"``,
-            ``"jwt"`` (only in the JWT), ``"bare"`` (the whole answer is a JWT) or ``"opaque"``
-            (not at all).
         whitelisted: If false, no space has this app among its external applications. If true, each
             space decides: see `add_space`.
         scan_seconds: Seconds that the virus scan of an uploaded file takes.
@@ -107,7 +103,6 @@ class FakeBanqup(Fake):
 
     client_id: str = "demo-app"
     client_secret: str = "demo-secret"  # noqa: S105 - only this fake accepts it
-    token_style: TokenStyle = "expires_at"  # noqa: S105 - a style, not a token
     whitelisted: bool = True
     scan_seconds: float = 0.0
     url_life: float = 3600.0
@@ -246,13 +241,12 @@ class FakeBanqup(Fake):
         files = f"{_BASE}/v1/spaces/{{space}}/files"
         documents = f"{_BASE}/v2/spaces/{{space}}/documents"
         points = "/core/plugin/api/v1/extensionPoints"
-        token = "/oauth2/client_credential"  # noqa: S105 - a path
+        token = "/oauth2/client_credential/gettoken"  # noqa: S105 - a path
         listing = frozenset({"folder", "updatedSince", "page", "size"})
         naming = frozenset({"namespace", "name", "version"})
         stored = "/{bucket}/{space}/{file}"
         return (
-            Route("token.get", "POST", f"{token}/gettoken", self._token, public=True),
-            Route("token.get", "POST", f"{token}/accesstoken", self._token, public=True),
+            Route("token.get", "POST", token, self._token, public=True),
             Route("spaces.list", "GET", "/entitystore/v1/spaces", self._list_spaces),
             Route("users.me", "GET", "/solution/business/v1/users/me", self._me),
             Route("files.create", "POST", files, self._create_file),
@@ -285,20 +279,13 @@ class FakeBanqup(Fake):
 
     def _token(self, call: Call) -> Reply:
         check_grant(call, self.client_id, self.client_secret)
-        life = self.token_life
-        style = "bare" if call.path.endswith("/accesstoken") else self.token_style
-        jwt = None
-        if style in {"jwt", "bare"}:
-            jwt = make_jwt(self.client_id, self.clock(), life)
-        token = self._issue(jwt)
-        if style == "bare":
-            return Reply(200, token.encode(), {"Content-Type": "text/plain"})
-        body: dict[str, Any] = {"access_token": token, "token_type": "Bearer"}
-        if style == "expires_at":
-            body["expires_at"] = iso(self.clock() + life)
-        elif style == "expires_in":
-            body["expires_in"] = int(life)
-        return json_reply(body)
+        return json_reply(
+            {
+                "access_token": self._issue(),
+                "token_type": "Bearer",
+                "expires_at": iso(self.clock() + self.token_life),
+            }
+        )
 
     # The API
 
