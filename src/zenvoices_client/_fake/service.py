@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, cast
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from _client_kit.fakes.fake import Fake
 from _client_kit.fakes.service import Call, Route, require
@@ -87,8 +87,6 @@ class InboxItem:
     destination: str | None
     attachments: tuple[Attachment, ...]
     received_time: float
-    import_status: int = 0
-    authorization_status: int = 0
 
     @property
     def json(self) -> dict[str, Any]:
@@ -98,8 +96,8 @@ class InboxItem:
             "externalId": self.external_id,
             "administrationId": self.company_id,
             "destination": self.destination,
-            "importStatus": self.import_status,
-            "authorizationStatus": self.authorization_status,
+            "importStatus": 0,
+            "authorizationStatus": 0,
             "receivedTime": iso(self.received_time),
             "senderName": self.sender_name,
             "subject": self.subject,
@@ -237,17 +235,6 @@ class FakeZenvoices(Fake):
         """Delete an inbox document."""
         with self._lock:
             del self._inbox[inbox_id]
-
-    def set_inbox_status(
-        self, inbox_id: int, *, import_status: int = 0, authorization_status: int = 0
-    ) -> None:
-        """Change ``importStatus`` and ``authorizationStatus`` of an inbox document."""
-        with self._lock:
-            self._inbox[inbox_id] = evolve(
-                self._inbox[inbox_id],
-                import_status=import_status,
-                authorization_status=authorization_status,
-            )
 
     @property
     def duplicates(self) -> dict[tuple[str, str], int]:
