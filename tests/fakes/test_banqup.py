@@ -378,8 +378,8 @@ def test_created_document_is_listed(fake: FakeBanqup, client: httpx.Client) -> N
     assert other.status_code == 400
 
 
-def test_message_listeners_are_found_and_registered(fake: FakeBanqup, client: httpx.Client) -> None:
-    """The extension point is found by its three names and takes a registration."""
+def test_extension_point_is_found(fake: FakeBanqup, client: httpx.Client) -> None:
+    """The extension point is found by its three names."""
     headers = login(client)
     url = "/core/plugin/api/v1/extensionPoints"
     query = {"namespace": "com.unifiedpost.btx", "name": "messageListeners", "version": "1.0"}
@@ -387,10 +387,7 @@ def test_message_listeners_are_found_and_registered(fake: FakeBanqup, client: ht
     points = client.get(url, params=query, headers=headers).json()["extensionPoints"]
     others = client.get(url, params={**query, "name": "another"}, headers=headers)
     assert others.json() == {"extensionPoints": []}
-    body = {"basePath": "https://accounting.example"}
-    made = client.post(f"{url}/{points[0]['id']}/extensions", json=body, headers=headers)
-    assert (made.status_code, fake.listeners) == (201, [body])
-    assert client.post(f"{url}/x/extensions", json=body, headers=headers).status_code == 404
+    assert points[0]["id"]
 
 
 def test_wrong_method_path_type_and_json_are_refused(

@@ -113,7 +113,6 @@ class FakeBanqup(Fake):
         self._spaces: dict[str, StoredSpace] = {}
         self._documents: dict[str, StoredDocument] = {}
         self._files: dict[str, StoredFile] = {}
-        self._listeners: list[dict[str, Any]] = []
         self._extension_point = str(uuid.uuid4())
         self._urls = SignedUrls(self.clock)
 
@@ -229,12 +228,6 @@ class FakeBanqup(Fake):
             found = self._spaces[space].documents.values()
             return [json.loads(json.dumps(self._row(document))) for document in found]
 
-    @property
-    def listeners(self) -> list[dict[str, Any]]:
-        """The message listeners that were registered, as JSON objects."""
-        with self._lock:
-            return list(self._listeners)
-
     # Routes and handlers
 
     def _routes(self) -> Sequence[Route]:
@@ -255,7 +248,6 @@ class FakeBanqup(Fake):
             Route("documents.list", "GET", documents, self._list_documents, listing),
             Route("documents.get", "GET", f"{documents}/{{document}}", self._get_document),
             Route("messages.find", "GET", points, self._find_points, naming),
-            Route("messages.register", "POST", f"{points}/{{id}}/extensions", self._register),
             Route("files.upload", "PUT", stored, self._store, public=True, origin="storage"),
             Route("files.download", "GET", stored, self._fetch, public=True, origin="storage"),
         )
@@ -378,13 +370,6 @@ class FakeBanqup(Fake):
         if all(query[name] == value for name, value in wanted.items()):
             rows = [{"id": self._extension_point, **wanted}]
         return json_reply({"extensionPoints": rows})
-
-    def _register(self, call: Call) -> Reply:
-        sent = self._json(call)
-        if call.args[0] != self._extension_point:
-            return self._error(404, "The extension point was not found.")
-        self._listeners.append(sent)
-        return json_reply({"id": str(uuid.uuid4()), **sent}, 201)
 
     # The storage
 
