@@ -48,7 +48,6 @@ class StoredFile:
     space: str
     details: dict[str, Any]
     content: bytes | None
-    ready_at: float = 0.0
 
     def row(self) -> dict[str, Any]:
         """Return the file's entry in a document's JSON."""
@@ -86,7 +85,6 @@ class FakeBanqup(Fake):
     Attributes:
         whitelisted: If false, no space has this app among its external applications. If true, each
             space decides: see `add_space`.
-        scan_seconds: Seconds that the virus scan of an uploaded file takes.
         url_life: Seconds for which a signed URL is valid.
     """
 
@@ -104,7 +102,6 @@ class FakeBanqup(Fake):
     client_id: str = "demo-app"
     client_secret: str = "demo-secret"  # noqa: S105 - only this fake accepts it
     whitelisted: bool = True
-    scan_seconds: float = 0.0
     url_life: float = 3600.0
 
     def __attrs_post_init__(self) -> None:
@@ -200,8 +197,7 @@ class FakeBanqup(Fake):
     def set_file_status(self, document: str, index: int, status: FileStatus) -> None:
         """Change the status of one of a document's files."""
         with self._lock:
-            file = self._documents[document].files[index]
-            file.details["status"], file.ready_at = status, 0.0
+            self._documents[document].files[index].details["status"] = status
 
     def replace_file(
         self, document: str, index: int, file: FakeFile, *, touch: bool = True
@@ -380,7 +376,6 @@ class FakeBanqup(Fake):
         file.content = call.body
         file.details["fileSize"] = len(call.body)
         file.details["status"] = "REJECTED" if _EICAR in call.body else "AVAILABLE"
-        file.ready_at = self.clock() + self.scan_seconds
         return Reply(200)
 
     def _fetch(self, call: Call) -> Reply:
@@ -451,8 +446,6 @@ class FakeBanqup(Fake):
         details = dict(file.details)
         if file.content is None:
             details["uploadUrl"] = self._sign("PUT", file, call)
-        elif self.clock() < file.ready_at:
-            details["status"] = "AWAITING_UPLOAD"  # uploaded, but not scanned yet
         elif details["status"] == "AVAILABLE":
             details["downloadUrl"] = self._sign("GET", file, call)
         return details

@@ -261,7 +261,6 @@ def test_refusal_that_had_arrived_is_found_before_the_next_try() -> None:
 def test_not_ready_file_is_tried_again_later() -> None:
     """A file that is not scanned yet is neither a failure nor forgotten."""
     world = World()
-    world.banqup.scan_seconds = 60
     connection = active(world)
     document = world.one()
     world.banqup.set_file_status(document, 0, "AWAITING_UPLOAD")
