@@ -49,8 +49,6 @@ class Call(FakeRequest):
     route: Route | None = None
     args: tuple[str, ...] = ()
     """The values of the placeholders in the route's path."""
-    other_methods: list[str] = field(factory=list[str])
-    """The methods of the routes whose path matches the request, but whose method does not."""
     scripted: ScriptedFault = NO_FAULT
 
     @property
@@ -161,11 +159,6 @@ class FakeService:
     def _answer(self, call: Call) -> Reply:
         route = call.route
         if route is None:
-            if call.other_methods:
-                page = html_reply("405 - method not allowed", 405)
-                return evolve(
-                    page, headers=page.headers_and({"Allow": ", ".join(call.other_methods)})
-                )
             return html_reply("404 - not found", 404)
         try:
             with self._lock:
@@ -209,16 +202,13 @@ class FakeService:
 
     def _find_route(self, call: Call) -> None:
         for route, pattern in self._patterns:
-            match = pattern.fullmatch(call.path) if route.origin == call.origin else None
-            if match is None:
-                continue
-            if route.method == call.method:
+            match = pattern.fullmatch(call.path)
+            if match and (route.method, route.origin) == (call.method, call.origin):
                 call.route, call.args = route, tuple(map(unquote, match.groups()))
                 call.operation = route.operation
                 if route.origin == "api":
                     call.ignored = tuple(sorted(call.query.keys() - route.query))
                 return
-            call.other_methods.append(route.method)
 
 
 def _pattern(path: str) -> re.Pattern[str]:
