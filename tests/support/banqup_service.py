@@ -87,7 +87,10 @@ class OtherTokens(FakeBanqup):
         return (*super()._routes(), Route("token.get", "POST", path, self._token, public=True))
 
     def _token(self, call: Call) -> Reply:
-        answer = json.loads(super()._token(call).body)
+        reply = super()._token(call)
+        if reply.status != 200:
+            return reply
+        answer = json.loads(reply.body)
         if self.style in {"jwt", "bare"}:
             token = jwt(iat=int(self.clock()), exp=int(self.clock() + self.token_life))
             self._tokens[token] = self._tokens.pop(answer["access_token"])

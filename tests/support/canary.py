@@ -38,7 +38,7 @@ from _client_kit._secret import Secret
 from _client_kit._tokens import TokenCache, TokenCaches
 from _client_kit.fakes.service import FakeService
 from banqup_client._async._storage import AsyncStorage
-from banqup_client._fake.credentials import SignedUrls
+from banqup_client._fake.service import FakeBanqup
 from banqup_client._sync._storage import Storage
 
 FAKES_TESTS = Path(__file__).parents[1] / "fakes"
@@ -281,7 +281,7 @@ def install() -> None:
     )
     after(Secret, "__init__", lambda _none, secret, *_: watch.add(secret.reveal()))
     after(FakeService, "_issue", lambda token, *_: watch.add(token))
-    after(SignedUrls, "sign", lambda url, *_: watch.add(url))
+    after(FakeBanqup, "_sign", lambda url, *_: watch.add(url))
     before(FakeService, "finish", answering)
     for sender in (httpx.Client, httpx.AsyncClient):
         before(sender, "send", check_request)

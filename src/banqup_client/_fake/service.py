@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import secrets
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, ClassVar, Literal
+from urllib.parse import parse_qsl, quote
 from zlib import crc32
 
 from attrs import define, evolve, field, frozen
@@ -16,7 +18,6 @@ from attrs import define, evolve, field, frozen
 from _client_kit.fakes.fake import Fake
 from _client_kit.fakes.service import Call, Route, require
 from _client_kit.fakes.wire import Reply, RequestRefusedError, iso, json_reply, xml_error
-from banqup_client._fake.credentials import SignedUrls, bad_signature, check_grant
 
 _BASE = "/datastore/documents/transaction"
 _EICAR = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE"
@@ -111,7 +112,7 @@ class FakeBanqup(Fake):
         self._documents: dict[str, StoredDocument] = {}
         self._files: dict[str, StoredFile] = {}
         self._extension_point = str(uuid.uuid4())
-        self._urls = SignedUrls(self.clock)
+        self._url_ends: dict[tuple[str, str, str], float] = {}
 
     # Methods for tests
 
@@ -266,7 +267,18 @@ class FakeBanqup(Fake):
     # Tokens
 
     def _token(self, call: Call) -> Reply:
-        check_grant(call, self.client_id, self.client_secret)
+        if call.media_type != "application/x-www-form-urlencoded":
+            return _refusal("invalid_request", "The credentials go in a form body.", 415)
+        try:
+            form = dict(parse_qsl(bytes(call.body).decode(), strict_parsing=True))
+        except ValueError:
+            return _refusal("invalid_request", "The form cannot be read.", 400)
+        if form.get("grant_type") != "client_credentials":
+            return _refusal("unsupported_grant_type", "Only client_credentials is allowed.", 400)
+        if not {"client_id", "client_secret"} <= form.keys():
+            return _refusal("invalid_request", "client_id and client_secret are required.", 400)
+        if (form["client_id"], form["client_secret"]) != (self.client_id, self.client_secret):
+            return _refusal("invalid_client", "Client authentication failed.", 401)
         return json_reply(
             {
                 "access_token": self._issue(),
@@ -368,7 +380,7 @@ class FakeBanqup(Fake):
     def _store(self, call: Call) -> Reply:
         file = self._signed(call)
         if call.headers.get("content-type") != file.details["contentType"]:
-            return bad_signature()  # the signature covers this header
+            return _bad_signature()  # the signature covers this header
         file.content = call.body
         file.details["fileSize"] = len(call.body)
         file.details["status"] = "REJECTED" if _EICAR in call.body else "AVAILABLE"
@@ -380,7 +392,19 @@ class FakeBanqup(Fake):
         return Reply(200, content, {"Content-Type": file.details["contentType"]})
 
     def _signed(self, call: Call) -> StoredFile:
-        self._urls.check(call)
+        """Return the file of a signed URL, which must be exactly as it was signed."""
+        if "authorization" in call.headers:
+            # The storage refuses requests with both a token and a signature.
+            raise RequestRefusedError(
+                xml_error("InvalidArgument", "Only one auth mechanism allowed.", 401)
+            )
+        end = self._url_ends.get((call.method, call.headers.get("host", ""), call.target))
+        if end is None:
+            raise RequestRefusedError(_bad_signature())
+        if self.clock() >= end:
+            raise RequestRefusedError(
+                xml_error("ExpiredToken", "The provided token has expired.", 400)
+            )
         file = self._files.get(call.args[2])
         if file is None:
             raise RequestRefusedError(
@@ -447,8 +471,23 @@ class FakeBanqup(Fake):
         return details
 
     def _sign(self, method: str, file: StoredFile, call: Call) -> str:
-        path = f"/btx-fake-documents/{file.space}/{file.details['id']}"
-        return self._urls.sign(method, path, call, self.url_life)
+        """Return a signed URL in the format of Google Cloud Storage V4, for one method.
+
+        Its host is the storage as the client can reach it.
+        """
+        now = datetime.fromtimestamp(self.clock(), UTC)
+        signed = "content-type;host" if method == "PUT" else "host"
+        scope = f"fake@btx.iam.gserviceaccount.com/{now:%Y%m%d}/auto/storage/goog4_request"
+        target = (
+            f"/btx-fake-documents/{file.space}/{file.details['id']}"
+            "?X-Goog-Algorithm=GOOG4-RSA-SHA256"
+            f"&X-Goog-Credential={quote(scope, safe='')}&X-Goog-Date={now:%Y%m%dT%H%M%SZ}"
+            f"&X-Goog-Expires={int(self.url_life)}&X-Goog-SignedHeaders={quote(signed, safe='')}"
+            f"&X-Goog-Signature={secrets.token_hex(32)}"
+        )
+        host = call.storage_url.partition("://")[2]
+        self._url_ends[method, host, target] = self.clock() + self.url_life
+        return f"{call.storage_url}{target}"
 
     def _listing(
         self, space: StoredSpace, folder: str | None, since: float | None
@@ -468,6 +507,16 @@ class FakeBanqup(Fake):
         if not text.isascii() or not text.isdigit() or int(text) < least:
             raise self._refused(400, f"{name} must be a number of at least {least}.")
         return int(text)
+
+
+def _refusal(error: str, description: str, status: int) -> Reply:
+    """Return an error of RFC 6749."""
+    return json_reply({"error": error, "error_description": description}, status)
+
+
+def _bad_signature() -> Reply:
+    message = "The request signature we calculated does not match the signature you provided."
+    return xml_error("SignatureDoesNotMatch", message, 403)
 
 
 def _epoch(moment: Moment, unreadable: float) -> float:
