@@ -24,7 +24,7 @@ from bridge import Connection, SQLiteCheckpoints
 LAYERS = (
     (
         "store: SQLite and the disk",
-        ("bridge/_stores/sql.py", "bridge/_stores/sqlite.py", "bridge/_stores/sqlite_file.py"),
+        ("bridge/_stores/sql.py", "bridge/_stores/sqlite.py"),
     ),
     ("UBL and mapper", ("bridge/ubl/", "bridge/_mapping/mapper.py")),
     ("base64 and JSON of the upload", ("_sync/_body.py",)),

@@ -15,7 +15,6 @@ from bridge import HookCheckpoints, Row
 from bridge._delivery.delivery import STATES, Delivery
 from bridge._delivery.row_format import (
     Head,
-    active_binding,
     delivery_of,
     head_of,
     head_text,
@@ -35,7 +34,6 @@ def _row(text: str) -> None:
 
 
 def _head(text: str) -> None:
-    active_binding(text)
     head = head_of(text, BINDING)
     head_text(head)
     repr(head)

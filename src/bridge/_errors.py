@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import re
 from datetime import datetime
 
 from _client_kit._errors import ConfigurationError, StoreError
 from _client_kit._text import Text, joined
 from _client_kit._times import local_time
 
-_TAKEN_OVER = Text("lease_lost", "the lease was taken over by another worker")
 _NOT_ACTIVE = Text("not_activated", "this connection is not active in this store")
 THE_CHECKPOINT = Text("the_checkpoint", "the checkpoint")
 ACTIVATE = Text(
@@ -41,9 +39,9 @@ class LeaseLostError(StoreError):
 
     __module__ = "bridge"
 
-    def __init__(self, message: str = _TAKEN_OVER) -> None:
+    def __init__(self) -> None:
         super().__init__(
-            message,
+            Text("lease_lost", "the lease ended, or another worker has taken it over"),
             service="bridge",
             retryable=True,
             hint=Text("hint_lease_lost", "Let the next run go on from what is stored."),
@@ -90,14 +88,6 @@ class NotActivatedError(ConfigurationError):
     def __init__(self, message: str = _NOT_ACTIVE, *, hint: str | None = None) -> None:
         hint = hint or joined(" ", ACTIVATE, OTHER_STORE)
         super().__init__(message, service="bridge", hint=hint, code="not_activated")
-
-
-def not_replaced(path: str) -> Text | None:
-    """Return the hint for a path with a part such as ``~`` or ``$HOME``; None for other paths."""
-    found = re.search(r"(?:^|[\\/])(~[\w.-]*(?=[\\/])|\$\w+|\$\{\w+\}|%\w+%)", path)
-    if found is None:
-        return None
-    return Text("hint_not_replaced", "{0} is not replaced here: write the full path.", found[1])
 
 
 def configuration_error(message: str, hint: str | None = None) -> ConfigurationError:

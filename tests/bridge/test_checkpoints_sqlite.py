@@ -387,11 +387,8 @@ def test_what_acts_on_our_tables_is_refused_and_named(path: Path, change: str, n
     with contextlib.closing(sqlite3.connect(path)) as other:
         other.executescript(change)
     before = path.read_bytes()
-    with pytest.raises(StoreError, match=f"damaged.*{named}") as caught:
+    with pytest.raises(StoreError, match=f"damaged.*{named}"):
         look(path)
-    # For an addition no backup is needed: to take it away is enough.
-    added = "missing" not in named and named != "sqlite_t"
-    assert ("DROP" in str(caught.value.hint)) == added
     assert path.read_bytes() == before
 
 
@@ -488,12 +485,11 @@ class Raises:
 def test_a_full_disk_is_told_where_no_file_can_be_made(
     path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Not that the directory must be one."""
+    """The system's own words say it, and the path names the disk."""
     refusal = OSError(errno.ENOSPC, "No space left on device")
     monkeypatch.setattr(Path, "touch", Raises(refusal))
-    with pytest.raises(StoreError, match="No space left on device") as caught:
+    with pytest.raises(StoreError, match=r"exports\.db cannot be used: No space left on device"):
         leased(SQLiteCheckpoints(path))
-    assert caught.value.hint == "Its disk is full: free some space."
 
 
 # -- processes and threads -------------------------------------------------------------------------

@@ -4,17 +4,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Literal, Never, Self
+from typing import TYPE_CHECKING, Any, Literal, Never, Self
 
 from attrs import evolve
 
 from _client_kit import _runtime_async as runtime
 from _client_kit._address import origin_of
 from _client_kit._arguments import (
-    check_clock,
     check_function,
     check_instance,
     check_seconds,
@@ -32,7 +31,6 @@ from bridge._async._session import AsyncCheckpointSession
 from bridge._delivery import arguments
 from bridge._delivery.eligibility import Exportable, default_exportable
 from bridge._delivery.ids import canonical_id, company_code_of, space_id_of
-from bridge._delivery.row_format import active_binding, head_of
 from bridge._errors import (
     ACTIVATE,
     ACTIVATE_AGAIN,
@@ -108,7 +106,7 @@ class AsyncConnection:
         arguments.check_store(checkpoints)
         arguments.check_count(in_flight, "in_flight")
         check_word(on_uncertain, ("hold", "resend"), "on_uncertain", service="bridge")
-        check_clock(clock, service="bridge")
+        check_function(clock, "clock", 0, service="bridge")
         if mapper is not None:
             arguments.check_mapper(mapper, in_tasks=runtime.IN_TASKS)
         if exportable is not None:
@@ -139,6 +137,12 @@ class AsyncConnection:
             "organisation": zenvoices.login.organisation_code.strip(),
             "company": self.company_code,
         }
+        # The binding of the record that says which connection uses the space.
+        self._space = {
+            "record": "space",
+            "banqup": self._binding["banqup"],
+            "space": self.space_id,
+        }
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(space {self.space_id!r} to company {self.company_code!r})"
@@ -168,17 +172,13 @@ class AsyncConnection:
     @property
     def key(self) -> str:
         """The key of this connection in the store."""
-        return " ".join(self._binding.values())
+        return self._session().key
 
     def _session(
-        self,
-        key: str | None = None,
-        binding: dict[str, str] | None = None,
-        *,
-        new: bool = False,
+        self, binding: Mapping[str, Any] | None = None, *, new: bool = False
     ) -> AsyncCheckpointSession:
         return AsyncCheckpointSession(
-            self._store, key or self.key, binding or self._binding, self._lease_ttl, new=new
+            self._store, binding or self._binding, self._lease_ttl, new=new
         )
 
     async def verify(
@@ -274,9 +274,9 @@ class AsyncConnection:
             baseline = AsyncBaseline(self._context, session)
             if not session.head.active:
                 # Hold the lease of the space, too: two connections must not take it at once.
-                async with self._session(*self._space, new=True) as claim:
+                async with self._session(self._space, new=True) as claim:
                     await self._refuse_other_company()
-                    claim.update(last_run={"key": self.key})
+                    claim.update(last_run=self._binding)
                     await claim.flush()
                     await self._checks.company(session.head.companies)
                     await baseline.record()
@@ -298,12 +298,6 @@ class AsyncConnection:
             else:
                 await self._refuse_other_company()
 
-    @property
-    def _space(self) -> tuple[str, dict[str, str]]:
-        """The key and the binding of the record that says which connection uses the space."""
-        space = {name: self._binding[name] for name in ("banqup", "space")}
-        return " ".join(("space", *space.values())), space
-
     async def _refuse_other_company(self) -> None:
         error = await self._other_company()
         if error is not None:
@@ -315,19 +309,19 @@ class AsyncConnection:
         Call this for a connection that is not active: without this check, the error would ask for
         activate(), although the company code is wrong.
         """
-        name, space = self._space
-        text = await runtime.call_store(self._store.head, name)
-        holder = None if text is None else (head_of(text, space).last_run or {}).get("key")
-        if not isinstance(holder, str) or holder == self.key:
+        claim = self._session(self._space)
+        await claim.read()
+        holder = claim.head.last_run
+        if holder is None or holder == self._binding:
             return None
-        text = await runtime.call_store(self._store.head, holder)
-        other = None if text is None else active_binding(text)
-        if other is None:
+        other = self._session(holder)
+        await other.read()
+        if not other.head.active:
             return None
         return setting_error(
             "space_is_active",
             "the space is active with the company {0!r} of organisation {1!r} at {2} in this store",
-            *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
+            *(str(holder.get(name)) for name in ("company", "organisation", "zenvoices")),
             hint="A space goes to one company. To go on with that company, put its settings back. "
             "To change it, put them back first and run banqup-zenvoices deactivate (in Python: "
             "deactivate()); then write the new ones and activate.",
@@ -441,14 +435,14 @@ class AsyncConnection:
                 may be in upper or lower case.
 
         Returns:
-            One result for each document: whether it was accepted and, if not, why. For an accepted
-            document that would not be exported without this request, the result says why.
+            One result for each document: whether it was accepted and, if not, why. For a document
+            that was delivered before, the result says that Zenvoices will have it twice.
 
         Raises:
             ConfigurationError: ``ids`` is not a list of ids.
             NotActivatedError: The connection is not active; call activate().
             BusyError: A run of this connection is in progress.
-            ServiceError: Banqup cannot be asked about documents now. Documents that were accepted
+            ServiceError: Banqup cannot be asked about a document. Documents that were accepted
                 before the error stay accepted.
         """
         from bridge._async._requests import request_all
@@ -495,7 +489,7 @@ class AsyncConnection:
             BusyError: A run of this connection is in progress.
             ServiceError: A call to Zenvoices failed.
         """
-        from bridge._async._confirmation import confirmed
+        from bridge._async._requests import confirmed
 
         async with self._session() as session:
             if not session.head.activations:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+from collections import Counter
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from datetime import datetime
@@ -12,6 +13,7 @@ from attrs import define, field
 
 from _client_kit._errors import ServiceError, StoreError
 from _client_kit._operations import USER_CODE
+from _client_kit._text import Text
 from _client_kit._user_code import cause_of, place_of
 from bridge._async._context import AsyncContext
 from bridge._async._session import AsyncCheckpointSession
@@ -19,9 +21,8 @@ from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
 from bridge._delivery.delivery import Delivery
 from bridge._reports import events
-from bridge._reports.builder import ReportBuilder
-from bridge._reports.delivery_rows import to_datetime
-from bridge._reports.report import ExportReport
+from bridge._reports.delivery_rows import DeliveryRow, delivery_row, to_datetime
+from bridge._reports.report import ExportReport, unknown_note
 
 logger = logging.getLogger("bridge")
 
@@ -31,11 +32,29 @@ class AsyncRunRecorder:
     """Record deliveries for one run; a dry run changes nothing in the store.
 
     Only the coordinator of the run may use the recorder, never a worker.
+
+    Attributes:
+        seen: The state of each document that this run listed, or read because it was due, by
+            canonical id.
+        rows: The lines of the report, by document id.
+        unknown: How many documents have each status or folder that the rule does not know.
+        notes: The notes of the report, in order.
+        counts: The numbers of the report that have this name, such as ``exported``.
+        passed_over: How many entries of Banqup's lists cannot be exported.
+        stopped: Why the run ended early, or None.
+        ok: Whether the run did what it should.
     """
 
     _context: AsyncContext
     _session: AsyncCheckpointSession
-    builder: ReportBuilder = field(factory=ReportBuilder)
+    seen: dict[str, str] = field(factory=dict[str, str])
+    rows: dict[str, DeliveryRow] = field(factory=dict[str, DeliveryRow])
+    unknown: Counter[str] = field(factory=Counter[str])
+    notes: dict[str, None] = field(factory=dict[str, None])
+    counts: Counter[str] = field(factory=Counter[str])
+    passed_over: int = 0
+    stopped: str | None = None
+    ok: bool = True
     _started_at: datetime = field(init=False)
     _pending: list[events.Event] = field(factory=list[events.Event])
     _places: set[str] = field(factory=set[str])
@@ -49,9 +68,21 @@ class AsyncRunRecorder:
 
     def _tell(self, event: events.Event) -> None:
         for reason, error in events.emit(self._context.listeners, event):
-            self.builder.counts["listener_failures"] += 1
+            self.counts["listener_failures"] += 1
             if self._log_own_code(reason, error):
-                self.builder.note(reason)
+                self.note(reason)
+
+    def line(self, delivery: Delivery, sent: Mapping[str, Any] | None = None) -> DeliveryRow:
+        """Put the line of a delivery into the report, and return it."""
+        row = delivery_row(delivery, **(sent or {}))
+        if delivery.document_id in self.seen:
+            self.seen[delivery.document_id] = delivery.state
+        self.rows[delivery.document_id] = row
+        return row
+
+    def note(self, text: str) -> None:
+        """Add a note to the report, unless the same note was added before."""
+        self.notes[text] = None
 
     def transition(self, delivery: Delivery, event: transitions.Event) -> Delivery:
         """Return the delivery after an event that happens now, by the connection's clock."""
@@ -82,15 +113,15 @@ class AsyncRunRecorder:
         """
         if not self._context.dry_run:
             self._session.put(stored, new)
-        before = self.builder.rows.get(new.document_id)
+        before = self.rows.get(new.document_id)
         if sent is None and before is not None:
             sent = {"subject": before.subject, "sender_name": before.sender_name}
-        row = self.builder.line(new, sent)
+        row = self.line(new, sent)
         self._pending.append(events.DocumentSettled(row) if settled else _TOLD[new.state](row))
 
     def report_own_code(self, reason: str, error: Exception | None) -> None:
         """Count a failure of the user's code; log its traceback once per run and line of code."""
-        self.builder.counts["raised"] += 1
+        self.counts["raised"] += 1
         self._log_own_code(reason, error)
 
     def report_function(self, error: Exception | None) -> None:
@@ -125,18 +156,12 @@ class AsyncRunRecorder:
 
     async def end(self) -> ExportReport:
         """Save the run's summary, notify listeners, and return the report."""
-        if self._session.head.last_run is None and not self.builder.counts["exported"]:
-            # A script may call activate() in each process, with a store in memory. It never sends
-            # anything, and gets no error. The notes say that the store is in memory, so the report
-            # repeats them.
-            for note in self._session.notes:
-                self.builder.note(note)
         report = self.report()
         if not self._context.dry_run:
             self._session.update(last_run=self._summary(report))
         await self.flush()
         self._tell(events.RunEnded(report))
-        if self.builder.counts["listener_failures"] > report.listener_failures:
+        if self.counts["listener_failures"] > report.listener_failures:
             # A listener failed at RunEnded; the report and status() must say so, too.
             report = self.report(ended_at=report.ended_at)
             if not self._context.dry_run:
@@ -147,7 +172,7 @@ class AsyncRunRecorder:
 
     async def fail(self, failure: ServiceError) -> None:
         """End a run that failed, and attach the report to the failure."""
-        self.builder.stopped, self.builder.ok = failure.message, False
+        self.stopped, self.ok = failure.message, False
         self._retryable = failure.retryable
         if _place(failure.message, cause_of(failure)) not in self._places:
             self.report_function(failure)  # otherwise it was counted with its document
@@ -159,14 +184,32 @@ class AsyncRunRecorder:
 
     def report(self, *, ended_at: datetime | None = None) -> ExportReport:
         """Return the report of the run so far; by default it ends now."""
-        counts = self._session.head.counts
-        return self.builder.report(
+        notes = [*self.notes]
+        notes += [unknown_note(word, count) for word, count in self.unknown.items()]
+        if self.passed_over:
+            passed_over = Text(
+                "rows_passed_over",
+                "{0} entry of Banqup's lists was passed over: it has no usable id, or is of "
+                "another space|{0} entries of Banqup's lists were passed over: they have no usable "
+                "id, or are of another space",
+                self.passed_over,
+            )
+            notes.append(passed_over)
+        stored = self._session.head.counts
+        return ExportReport(
             space_id=self._context.space_id,
             company_code=self._context.company_code,
             started_at=self._started_at,
             ended_at=ended_at or to_datetime(self._context.clock()),
-            unsettled=counts.get("failed", 0) + counts.get("uncertain", 0),
+            unsettled=stored.get("failed", 0) + stored.get("uncertain", 0),
             dry_run=self._context.dry_run,
+            listed=len(self.seen),
+            states=dict(Counter(self.seen.values())),
+            deliveries=tuple(self.rows.values()),
+            notes=tuple(notes),
+            stopped=self.stopped,
+            ok=self.ok,
+            **self.counts,
         )
 
     def _summary(self, report: ExportReport) -> dict[str, Any]:

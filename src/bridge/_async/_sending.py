@@ -24,7 +24,6 @@ from bridge._delivery import faults, transitions
 from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.ids import canonical_id
 from bridge._delivery.outcome import Candidate, Outcome, label_of
-from bridge._mapping.mapper import default_mapper
 from bridge._reports import events
 
 REFUSALS_IN_A_ROW = 5
@@ -45,8 +44,6 @@ class AsyncSending:
         doubts: Deliveries to look up at the end of the run, because it is still in doubt whether
             their uploads arrived.
         without_file: Whether a document of this run had no file to download.
-        shown_at: Banqup's time of the first answer to the latest list; None if no answer told a
-            time.
     """
 
     _context: AsyncContext
@@ -57,7 +54,6 @@ class AsyncSending:
     refusals: faults.FaultTracker = field(factory=faults.FaultTracker)
     doubts: list[Delivery] = field(factory=list[Delivery])
     without_file: bool = False
-    shown_at: datetime | None = None
     _asked: bool = False
     _reads_one: bool = False
     _taken: set[str] = field(factory=set[str])
@@ -73,21 +69,20 @@ class AsyncSending:
     _probing: bool = False
 
     def __attrs_post_init__(self) -> None:
-        self._report = self._recorder.builder
         self._checks = self._context.checks
         self._transfer = AsyncTransfer(self._context, self._session, self._recovery)
 
     def can_continue(self) -> bool:
         """Return True if another document may be begun; report a reached limit or deadline."""
-        report, limit = self._report, self._context.limit
+        recorder, limit = self._recorder, self._context.limit
         if limit is not None and len(self._taken) >= limit:
             reached = Text(
                 "limit", "limit of {0} document reached|limit of {0} documents reached", limit
             )
-            report.stopped = report.stopped or reached
+            recorder.stopped = recorder.stopped or reached
         if self._context.deadline.remaining() <= 0:
-            report.stopped = report.stopped or Text("deadline", "deadline reached")
-        return report.stopped is None and self.fault is None
+            recorder.stopped = recorder.stopped or Text("deadline", "deadline reached")
+        return recorder.stopped is None and self.fault is None
 
     async def ask_company(self) -> None:
         """Get the company's present number, once in a run.
@@ -125,20 +120,12 @@ class AsyncSending:
         # Without this order, documents that failed before would delay all others.
         queue = deque(sorted(candidates, key=_order))
         self._read_back = False
-        if self._context.dry_run and queue and self._context.mapper is not default_mapper:
-            self._report.note(
-                Text(
-                    "mapper_not_called",
-                    "A dry run does not call your mapper, which may skip documents that would be "
-                    "sent: try_mapper() tries it.",
-                )
-            )
         try:
             while self._context.dry_run and queue and self.can_continue():
                 delivery = queue.popleft().delivery
                 self._taken.add(delivery.document_id)
                 would = Text("would_be_sent", "would be sent")
-                self._report.line(evolve(delivery, reason=would, due=None))
+                self._recorder.line(evolve(delivery, reason=would, due=None))
             if queue and not self._context.dry_run:
                 await self.ask_company()
                 async with runtime.Workers[Any](self._context.in_flight) as workers:
@@ -146,7 +133,7 @@ class AsyncSending:
         finally:
             self._transfer.discard()
             for candidate in queue:
-                self._report.line(evolve(candidate.delivery, reason=_LEFT))
+                self._recorder.line(evolve(candidate.delivery, reason=_LEFT))
         if self.fault is not None:
             raise self.fault
 
@@ -220,12 +207,11 @@ class AsyncSending:
         if candidate.delivery.requested:  # an unclear look-up must not make it uncertain
             return False
         restored, created = self._session.head.restored_at, candidate.document.created_at
-        if restored is None or created is None or self.shown_at is None:
+        if restored is None or created is None:
             return restored is not None
         # The services' clocks may differ by a day, so a document that was created up to a day after
-        # the restore counts as older. A time of creation more than a day in the future is not
-        # trusted, so that document counts as older, too.
-        return created - restored <= CLOCKS_DIFFER or created - self.shown_at > CLOCKS_DIFFER
+        # the restore counts as older.
+        return created - restored <= CLOCKS_DIFFER
 
     async def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
         """Commit that these documents are about to be sent; return them, or [] if that failed."""
@@ -279,7 +265,7 @@ class AsyncSending:
         self.refusals.passes(*outcome.passed)
         if isinstance(error, StoreError):
             # The lease is lost, so only the next run can record what became of this document.
-            self._report.line(candidate.delivery)
+            self._recorder.line(candidate.delivery)
             self.fault = self.fault or error
             return
         event = outcome.event
@@ -368,15 +354,15 @@ class AsyncSending:
 
     def _arrived(self, delivery: Delivery, *, uploaded: bool) -> None:
         if not uploaded:
-            self._report.counts["recovered"] += 1
+            self._recorder.counts["recovered"] += 1
             return
         self._refused.clear()
         self._doubts_in_a_row = 0
         self._probing = False
-        self._report.counts["exported"] += 1
+        self._recorder.counts["exported"] += 1
         if delivery.reason:
             note = Text("of_document", "document {0}: {1}", delivery.document_id, delivery.reason)
-            self._report.note(note)
+            self._recorder.note(note)
         head = self._session.head
         name, company = str(delivery.external_id), delivery.company_id or self._checks.company_id
         self._session.update(
@@ -399,7 +385,7 @@ class AsyncSending:
             self._session.update(lookups_lag=self._lags)
         if control.other is not None:
             self._sent_before = True
-            self._report.counts["twice"] += 1
+            self._recorder.counts["twice"] += 1
             note = Text(
                 "sent_before",
                 "Zenvoices shows a document of this run as number {0} too, so it was sent "
@@ -411,14 +397,14 @@ class AsyncSending:
                 "banqup-zenvoices export --look-first (in Python: export_new(look_first=True)).",
                 str(control.other),
             )
-            self._report.note(note)
+            self._recorder.note(note)
         if control.works is False:
             note = Text(
                 "first_not_shown",
                 "Zenvoices did not show the first delivery when it was looked up: what is in "
                 "doubt after a crash will be held for a person",
             )
-            self._report.note(note)
+            self._recorder.note(note)
 
     def _stop_in_doubt(self, error: Exception | None) -> None:
         message = Text("uploads_in_doubt", "several uploads ended without a clear answer")
@@ -429,7 +415,7 @@ class AsyncSending:
         """Hold a refusal until the end of the run, which decides whether to charge the document."""
         before = outcome.candidate.delivery
         if before.state == "sending" and outcome.operation not in faults.USERS_CODE:
-            self._report.counts["refused"] += 1
+            self._recorder.counts["refused"] += 1
         refusal = faults.HeldRefusal(outcome.operation, delivery, error)
         if self.refusals.holds(refusal, suspect=before.suspect):
             self.fault = self.fault or self.refusals.error(refusal)
@@ -441,7 +427,7 @@ class AsyncSending:
         final. The five documents then get their charged attempts back.
         """
         self._doubts_in_a_row = 0
-        self._report.counts["refused"] += uploaded and isinstance(error, ServiceError)
+        self._recorder.counts["refused"] += uploaded and isinstance(error, ServiceError)
         if self._delivered or not isinstance(error, ServiceError) or not error.own:
             return
         if faults.is_final(error):

@@ -12,7 +12,6 @@ from attrs import define, evolve, field
 from _client_kit import _clock
 from _client_kit import _runtime_async as runtime
 from _client_kit._errors import StoreError
-from _client_kit._text import Text
 from bridge._delivery.delivery import Delivery
 from bridge._delivery.ids import canonical_id
 from bridge._delivery.row_format import Head, counted_as, delivery_of, head_of, head_text, row_of
@@ -40,17 +39,17 @@ class AsyncCheckpointSession:
 
     Args:
         store: The store of the connection.
-        key: The key of the connection in the store.
-        binding: The space, the company and the services of the connection.
+        binding: The space, the company and the services of the connection; together, they are its
+            key in the store.
         ttl: The length of the lease in seconds.
         new: Whether to take the lease even if nothing is stored for the connection.
 
     Attributes:
+        key: The key of the connection in the store.
         head: The connection's head, with changes that the next commit writes.
     """
 
     _store: CheckpointStore
-    _key: str
     _binding: Mapping[str, Any]
     _ttl: float
     new: bool = field(default=False, kw_only=True)
@@ -58,9 +57,11 @@ class AsyncCheckpointSession:
     _until: float = 0.0
     _rows: dict[str, Row] = field(factory=dict[str, Row])
     _changed: bool = False
+    key: str = field(init=False)
     head: Head = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.key = " ".join(map(str, self._binding.values()))
         self.head = Head(self._binding)
 
     async def __aenter__(self) -> Self:
@@ -77,7 +78,7 @@ class AsyncCheckpointSession:
             BusyError: Another worker holds the lease.
             StoreError: The store failed, or the head is damaged.
         """
-        if not self.new and await runtime.call_store(self._store.head, self._key) is None:
+        if not self.new and await runtime.call_store(self._store.head, self.key) is None:
             # Without this return, an export in a wrong folder would create a checkpoint file.
             return
         owner = secrets.token_hex(8)
@@ -85,13 +86,13 @@ class AsyncCheckpointSession:
         def take() -> None:
             # Set both in this thread: if the caller is cancelled, release() must find the lease.
             self._until = _clock.monotonic() + self._ttl
-            self._lease = self._store.acquire(self._key, owner, self._ttl)
+            self._lease = self._store.acquire(self.key, owner, self._ttl)
 
         try:
             await runtime.call_store(take)
             if self._lease is None:
                 raise BusyError(
-                    held_until=await runtime.call_store(held_until, self._store, self._key)
+                    held_until=await runtime.call_store(held_until, self._store, self.key)
                 )
             await self.read()
         except BaseException:
@@ -100,12 +101,12 @@ class AsyncCheckpointSession:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Remarks on the store, for the results of activate() and of the first run."""
+        """Remarks on the store, for the result of activate()."""
         return (IN_MEMORY,) if is_in_memory(self._store) else ()
 
     async def read(self) -> None:
         """Read the head, with or without the lease."""
-        text = await runtime.call_store(self._store.head, self._key)
+        text = await runtime.call_store(self._store.head, self.key)
         self.head = Head(self._binding) if text is None else head_of(text, self._binding)
 
     async def release(self) -> None:
@@ -129,7 +130,7 @@ class AsyncCheckpointSession:
         found: dict[str, Delivery] = {}
         for start in range(0, len(names), FIND_LIMIT):
             some = names[start : start + FIND_LIMIT]
-            for row in await runtime.call_store(self._store.find, self._key, some):
+            for row in await runtime.call_store(self._store.find, self.key, some):
                 found[row.id] = delivery_of(row)
         return found
 
@@ -142,7 +143,7 @@ class AsyncCheckpointSession:
         """
         after: str | None = None
         while rows := await runtime.call_store(
-            self._store.select, self._key, states, due=due, after=after, limit=PAGE
+            self._store.select, self.key, states, due=due, after=after, limit=PAGE
         ):
             for row in rows:
                 yield delivery_of(row)
@@ -213,8 +214,6 @@ class AsyncCheckpointSession:
             LeaseLostError: The lease has ended or ends too soon.
         """
         if self.remaining() <= needed:
-            error = LeaseLostError(
-                Text("lease_ended", "the lease ended while a document was being sent")
-            )
+            error = LeaseLostError()
             error.retryable = False  # the client must not repeat the call that this error stopped
             raise error

@@ -330,7 +330,7 @@ def transition(
         case transitions.NoControl() | transitions.Undecidable() if state == "uncertain":
             return delivery
         case transitions.Undecidable() if state == "sending":
-            return _held(delivery, event.reason)
+            return _ended(delivery, "uncertain", event.reason)
         case transitions.Undecidable() if state == "waiting":
             # A lost checkpoint may have recorded an upload under another company number or
             # external id. So delete `intended_at`: without this time, a "not found" never causes
@@ -368,6 +368,10 @@ def _waits(delivery: Delivery, reason: str, cause: WaitReason, due: float) -> De
 
 
 def _ended(delivery: Delivery, state: str, reason: str) -> Delivery:
+    """Put a delivery into a state in which nothing is sent.
+
+    `in_doubt` stays as it is, because later look-ups of an uncertain delivery read it.
+    """
     return evolve(
         delivery,
         state=state,
@@ -379,15 +383,9 @@ def _ended(delivery: Delivery, state: str, reason: str) -> Delivery:
         suspect=False,
         absent_at=None,
         no_control_since=None,
-        in_doubt=False,
         unknown=None,
         label=delivery.label if state in ("failed", "uncertain", "skipped") else "",
     )
-
-
-def _held(delivery: Delivery, reason: str) -> Delivery:
-    """Make a delivery uncertain after its upload; later look-ups may show whether it arrived."""
-    return evolve(_ended(delivery, "uncertain", reason), in_doubt=delivery.in_doubt)
 
 
 def _absent(delivery: Delivery, event: transitions.Absent, now: float, delivered: int) -> Delivery:
@@ -417,7 +415,7 @@ def _without_control(delivery: Delivery, at: datetime) -> Delivery:
     if (at - since).total_seconds() < LONGEST_WITHOUT_CONTROL:
         return evolve(delivery, no_control_since=since)
     reason = Text("no_control", "no other document was there for 24 hours to test look-ups with")
-    return _held(delivery, reason)
+    return _ended(delivery, "uncertain", reason)
 
 
 def _requested(delivery: Delivery, now: float) -> Delivery:

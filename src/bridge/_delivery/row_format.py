@@ -56,8 +56,8 @@ class Head:
             none was met, or once ``fetched`` is True.
         looked_up: Per state, the id of the document that was looked up last. The next run
             continues after it.
-        last_run: A summary of the last run. In the record of a space, it says instead which
-            connection uses the space.
+        last_run: A summary of the last run. In the record of a space, it is instead the binding of
+            the connection that uses the space.
     """
 
     binding: Mapping[str, Any]
@@ -257,10 +257,3 @@ def head_of(text: str, binding: Mapping[str, Any]) -> Head:
             hint="Use the store it was made with.",
         )
     return head
-
-
-def active_binding(text: str) -> Mapping[str, Any] | None:
-    """Return the binding in the head of any connection, or None if that connection is inactive."""
-    head = _versioned(text, _HEAD)
-    binding = head.get("binding")
-    return binding if head.get("active") is True and is_object(binding) else None

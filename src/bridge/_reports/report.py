@@ -262,10 +262,7 @@ class Activation(Result):
     notes: tuple[str, ...] = ()
 
     def _view(self) -> View:
-        facts = _facts(
-            ("active since", self.activated_at),
-            ("company number", str(self.company_id or "")),
-        )
+        facts = _facts(("active since", self.activated_at))
         if self.new:
             left = say("baseline", self.baseline), _shown(self.baseline)
             facts = (*facts, left, *_facts(("waiting", self.waiting)))
@@ -396,8 +393,8 @@ class Request:
     Attributes:
         document_id: The document's id in Banqup.
         accepted: Whether the next run sends the document.
-        reason: If the document is not accepted, why. If it is accepted, why it would not be sent
-            without this request, such as "not approved yet", or that Zenvoices will have it twice.
+        reason: If the document is not accepted, why. If it is accepted and was delivered before,
+            that Zenvoices will have it twice.
     """
 
     document_id: str

@@ -162,12 +162,6 @@ class HookCheckpoints(RecordStore):
         except (TypeError, ValueError):
             message = "the application's load hook must return (value, version)"
             raise store_error("load_shape", message, hint=_SINGLE) from None
-        if value is not None and not isinstance(value, str):
-            raise store_error(
-                "load_kind",
-                "the application's load hook gave {0}, not text or None",
-                type(value).__name__,
-            )
         return value, version
 
     def _saved(self, text: str | None, version: Any) -> bool:
@@ -254,4 +248,5 @@ def _parse(text: str | None) -> dict[str, ConnectionRows]:
             return known
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         pass
-    raise damaged(THE_CHECKPOINT, Text("why_not_json", "it is not the JSON that was saved"))
+    why = Text("why_not_json", "load() did not give the JSON text that was saved")
+    raise damaged(THE_CHECKPOINT, why)

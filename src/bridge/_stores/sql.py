@@ -11,10 +11,10 @@ from typing import Any, TypeVar
 
 from attrs import asdict
 
-from _client_kit._errors import StoreError
 from _client_kit._text import Text
+from bridge._errors import damaged
 from bridge._stores.connection_record import ConnectionRecord, LeasedStore, Use
-from bridge._stores.protocol import Row
+from bridge._stores.protocol import Row, name_of_store
 
 _CONNECTION = """SELECT fence, owner, expires, ttl, head, crc FROM bridge_connection
     WHERE key = :key"""
@@ -51,10 +51,6 @@ class SQLStore(LeasedStore):
     @abstractmethod
     def _now(self, execute: Execute) -> float:
         """Return the time by the store's clock, in epoch seconds."""
-
-    @abstractmethod
-    def _damaged(self, why: str) -> StoreError:
-        """Return the error for invalid content."""
 
     def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
         """See :meth:`CheckpointStore.find`."""
@@ -104,7 +100,8 @@ class SQLStore(LeasedStore):
 
     def _checked(self, key: str, item: _Item, crc: int) -> _Item:
         if columns_of(key, item)["crc"] != crc:
-            raise self._damaged(Text("why_checksum", "its checksum does not match"))
+            why = Text("why_checksum", "its checksum does not match")
+            raise damaged(name_of_store(self), why)
         return item
 
 

@@ -24,7 +24,7 @@ except ImportError as error:  # pragma: no cover - the test environment has the 
 from _client_kit._arguments import argument_error
 from _client_kit._errors import StoreError
 from _client_kit._text import Text
-from bridge._errors import THE_CHECKPOINT, damaged, newer_version, setting_error, store_error
+from bridge._errors import THE_CHECKPOINT, newer_version, setting_error, store_error
 from bridge._stores.connection_record import ConnectionRecord
 from bridge._stores.sql import INSERT_CONNECTION, Execute, SQLStore, Values, columns_of
 
@@ -148,9 +148,6 @@ class SQLAlchemyCheckpoints(SQLStore):
 
     def _now(self, execute: Execute) -> float:
         return float(execute(_CLOCKS[self._dialect], {}).one()[0])
-
-    def _damaged(self, why: str) -> StoreError:
-        return damaged(THE_CHECKPOINT, why)
 
     @contextlib.contextmanager
     def _transaction(self, key: str, *, write: bool) -> Generator[Execute]:

@@ -5,17 +5,16 @@ from __future__ import annotations
 
 import time
 from collections import Counter
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
 from functools import partial
-from typing import TYPE_CHECKING, Literal, Never, Self
+from typing import TYPE_CHECKING, Any, Literal, Never, Self
 
 from attrs import evolve
 
 from _client_kit import _runtime_sync as runtime
 from _client_kit._address import origin_of
 from _client_kit._arguments import (
-    check_clock,
     check_function,
     check_instance,
     check_seconds,
@@ -29,7 +28,6 @@ from banqup_client import BanqupClient
 from bridge._delivery import arguments
 from bridge._delivery.eligibility import Exportable, default_exportable
 from bridge._delivery.ids import canonical_id, company_code_of, space_id_of
-from bridge._delivery.row_format import active_binding, head_of
 from bridge._errors import (
     ACTIVATE,
     ACTIVATE_AGAIN,
@@ -109,7 +107,7 @@ class Connection:
         arguments.check_store(checkpoints)
         arguments.check_count(in_flight, "in_flight")
         check_word(on_uncertain, ("hold", "resend"), "on_uncertain", service="bridge")
-        check_clock(clock, service="bridge")
+        check_function(clock, "clock", 0, service="bridge")
         if mapper is not None:
             arguments.check_mapper(mapper, in_tasks=runtime.IN_TASKS)
         if exportable is not None:
@@ -140,6 +138,12 @@ class Connection:
             "organisation": zenvoices.login.organisation_code.strip(),
             "company": self.company_code,
         }
+        # The binding of the record that says which connection uses the space.
+        self._space = {
+            "record": "space",
+            "banqup": self._binding["banqup"],
+            "space": self.space_id,
+        }
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}(space {self.space_id!r} to company {self.company_code!r})"
@@ -169,18 +173,12 @@ class Connection:
     @property
     def key(self) -> str:
         """The key of this connection in the store."""
-        return " ".join(self._binding.values())
+        return self._session().key
 
     def _session(
-        self,
-        key: str | None = None,
-        binding: dict[str, str] | None = None,
-        *,
-        new: bool = False,
+        self, binding: Mapping[str, Any] | None = None, *, new: bool = False
     ) -> CheckpointSession:
-        return CheckpointSession(
-            self._store, key or self.key, binding or self._binding, self._lease_ttl, new=new
-        )
+        return CheckpointSession(self._store, binding or self._binding, self._lease_ttl, new=new)
 
     def verify(
         self,
@@ -275,9 +273,9 @@ class Connection:
             baseline = Baseline(self._context, session)
             if not session.head.active:
                 # Hold the lease of the space, too: two connections must not take it at once.
-                with self._session(*self._space, new=True) as claim:
+                with self._session(self._space, new=True) as claim:
                     self._refuse_other_company()
-                    claim.update(last_run={"key": self.key})
+                    claim.update(last_run=self._binding)
                     claim.flush()
                     self._checks.company(session.head.companies)
                     baseline.record()
@@ -299,12 +297,6 @@ class Connection:
             else:
                 self._refuse_other_company()
 
-    @property
-    def _space(self) -> tuple[str, dict[str, str]]:
-        """The key and the binding of the record that says which connection uses the space."""
-        space = {name: self._binding[name] for name in ("banqup", "space")}
-        return " ".join(("space", *space.values())), space
-
     def _refuse_other_company(self) -> None:
         error = self._other_company()
         if error is not None:
@@ -316,19 +308,19 @@ class Connection:
         Call this for a connection that is not active: without this check, the error would ask for
         activate(), although the company code is wrong.
         """
-        name, space = self._space
-        text = runtime.call_store(self._store.head, name)
-        holder = None if text is None else (head_of(text, space).last_run or {}).get("key")
-        if not isinstance(holder, str) or holder == self.key:
+        claim = self._session(self._space)
+        claim.read()
+        holder = claim.head.last_run
+        if holder is None or holder == self._binding:
             return None
-        text = runtime.call_store(self._store.head, holder)
-        other = None if text is None else active_binding(text)
-        if other is None:
+        other = self._session(holder)
+        other.read()
+        if not other.head.active:
             return None
         return setting_error(
             "space_is_active",
             "the space is active with the company {0!r} of organisation {1!r} at {2} in this store",
-            *(str(other.get(name)) for name in ("company", "organisation", "zenvoices")),
+            *(str(holder.get(name)) for name in ("company", "organisation", "zenvoices")),
             hint="A space goes to one company. To go on with that company, put its settings back. "
             "To change it, put them back first and run banqup-zenvoices deactivate (in Python: "
             "deactivate()); then write the new ones and activate.",
@@ -442,14 +434,14 @@ class Connection:
                 may be in upper or lower case.
 
         Returns:
-            One result for each document: whether it was accepted and, if not, why. For an accepted
-            document that would not be exported without this request, the result says why.
+            One result for each document: whether it was accepted and, if not, why. For a document
+            that was delivered before, the result says that Zenvoices will have it twice.
 
         Raises:
             ConfigurationError: ``ids`` is not a list of ids.
             NotActivatedError: The connection is not active; call activate().
             BusyError: A run of this connection is in progress.
-            ServiceError: Banqup cannot be asked about documents now. Documents that were accepted
+            ServiceError: Banqup cannot be asked about a document. Documents that were accepted
                 before the error stay accepted.
         """
         from bridge._sync._requests import request_all
@@ -496,7 +488,7 @@ class Connection:
             BusyError: A run of this connection is in progress.
             ServiceError: A call to Zenvoices failed.
         """
-        from bridge._sync._confirmation import confirmed
+        from bridge._sync._requests import confirmed
 
         with self._session() as session:
             if not session.head.activations:

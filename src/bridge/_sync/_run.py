@@ -53,7 +53,6 @@ class Run:
         self._context = context
         self._session = session
         self._recorder = RunRecorder(context, session)
-        self._report = self._recorder.builder
         self._banqup = context.banqup
         self._space_id = context.space_id
         self._recovery = Recovery(context, session)
@@ -105,12 +104,12 @@ class Run:
             raise
         finally:
             for candidate in self._suspects:
-                self._report.line(candidate.delivery)
+                self._recorder.line(candidate.delivery)
         self._check_doubts()
         self._check_files()
-        if self._unfinished and self._report.stopped is None:
-            self._report.stopped = joined("; ", *self._unfinished)
-            self._report.ok = False
+        if self._unfinished and self._recorder.stopped is None:
+            self._recorder.stopped = joined("; ", *self._unfinished)
+            self._recorder.ok = False
 
     # Uploads in doubt from earlier runs
 
@@ -135,7 +134,7 @@ class Run:
             looks += 1
             enough = (state == "uncertain" and looks > REREADS) or failed == LOOK_UP_FAULTS
             if enough or not self._sending.can_continue():
-                self._report.line(delivery)
+                self._recorder.line(delivery)
                 continue
             looked_up = {**self._session.head.looked_up, state: delivery.document_id}
             self._session.update(looked_up=looked_up)
@@ -147,8 +146,8 @@ class Run:
                     raise
                 self._recorder.report_function(error)
                 reason = Text("no_look_up", "a look-up could not be made: {0}", error.message)
-                self._report.note(reason)
-                self._report.line(delivery)
+                self._recorder.note(reason)
+                self._recorder.line(delivery)
                 failed += 1
                 continue
             failed = 0
@@ -171,7 +170,7 @@ class Run:
     def _found_out(self, delivery: Delivery, event: transitions.Event | None) -> Delivery:
         new = delivery if event is None else self._recorder.transition(delivery, event)
         arrived = isinstance(event, transitions.Arrived)
-        self._report.counts["recovered"] += arrived
+        self._recorder.counts["recovered"] += arrived
         self._recorder.record(delivery, new, settled=arrived)
         return new
 
@@ -238,10 +237,8 @@ class Run:
         changes: list[datetime] = []
         for page in listing.pages():
             answered_at = answered_at or page.answered_at
-            if answered_at is not None:
-                self._sending.shown_at = answered_at
-                if self._session.head.restored_at == NOT_KNOWN:
-                    self._session.update(restored_at=answered_at)
+            if answered_at is not None and self._session.head.restored_at == NOT_KNOWN:
+                self._session.update(restored_at=answered_at)
             changes += [item.updated_at for item in page.items if item.updated_at is not None]
             changes = [max(changes)] if changes else []
             self._consider_page(folder, page)
@@ -284,8 +281,8 @@ class Run:
 
     def _consider_page(self, folder: str, page: Page[Document]) -> None:
         documents, unfit = usable(page, folder, self._space_id)
-        self._report.passed_over += unfit
-        new = {key: one for key, one in documents.items() if key not in self._report.seen}
+        self._recorder.passed_over += unfit
+        new = {key: one for key, one in documents.items() if key not in self._recorder.seen}
         stored = self._session.find(list(new))
         for document_id, document in new.items():
             self._consider(document_id, document, stored.get(document_id))
@@ -296,7 +293,7 @@ class Run:
     ) -> None:
         """Put a document that Banqup showed into a batch to send, or record why it is not sent."""
         delivery = stored or deliveries.first_seen(document_id, document.folder, label_of(document))
-        self._report.seen[document_id] = delivery.state
+        self._recorder.seen[document_id] = delivery.state
         activated_at = self._session.head.activated_at
         if stored is None and missed_by_activation(document.created_at, activated_at):
             reason = Text("listed_late", "was there before activation, but not listed then")
@@ -306,13 +303,13 @@ class Run:
         if delivery.state != "waiting" and delivery.cause is not WaitReason.GONE:
             sent = delivery.state in ("delivered", "confirmed")
             if sent and delivery.files not in (None, files_digest(document)):
-                self._report.counts["changed"] += 1
+                self._recorder.counts["changed"] += 1
             return
         verdict = judge(self._context.exportable, document)
         if isinstance(verdict, BrokenRule):
             self._recorder.report_own_code(verdict.reason, verdict.error)
         if isinstance(verdict, Wait) and verdict.unknown:
-            self._report.unknown[verdict.unknown] += 1
+            self._recorder.unknown[verdict.unknown] += 1
         label = label_of(document)
         # `documents.get` may show files that lists do not show, and digests are only compared with
         # those of lists. None keeps the digest from the last list.
@@ -369,7 +366,7 @@ class Run:
         """Read each due waiting document with its own call, unless a list of this run showed it."""
         reads = 0
         for delivery in self._session.all("waiting", due=self._context.clock()):
-            if canonical_id(delivery.document_id) in self._report.seen:
+            if canonical_id(delivery.document_id) in self._recorder.seen:
                 continue
             if delivery.cause is not WaitReason.QUEUED:
                 # `QUEUED` documents do not count towards the limit `REREADS`: they can be sent
@@ -385,11 +382,11 @@ class Run:
                 event: transitions.Event = transitions.GONE
                 if not self._sending.can_read_one():
                     event = transitions.Unread()
-                self._report.seen[delivery.document_id] = delivery.state
+                self._recorder.seen[delivery.document_id] = delivery.state
                 self._recorder.advance(delivery, event)
                 continue
             except ServiceError as error:
-                self._report.seen[delivery.document_id] = delivery.state
+                self._recorder.seen[delivery.document_id] = delivery.state
                 self._sending.unread(delivery, error)
                 continue
             self._sending.refusals.passes(faults.DOCUMENT)

@@ -13,7 +13,6 @@ from attrs import define, evolve, field
 from _client_kit import _clock
 from _client_kit import _runtime_sync as runtime
 from _client_kit._errors import StoreError
-from _client_kit._text import Text
 from bridge._delivery.delivery import Delivery
 from bridge._delivery.ids import canonical_id
 from bridge._delivery.row_format import Head, counted_as, delivery_of, head_of, head_text, row_of
@@ -41,17 +40,17 @@ class CheckpointSession:
 
     Args:
         store: The store of the connection.
-        key: The key of the connection in the store.
-        binding: The space, the company and the services of the connection.
+        binding: The space, the company and the services of the connection; together, they are its
+            key in the store.
         ttl: The length of the lease in seconds.
         new: Whether to take the lease even if nothing is stored for the connection.
 
     Attributes:
+        key: The key of the connection in the store.
         head: The connection's head, with changes that the next commit writes.
     """
 
     _store: CheckpointStore
-    _key: str
     _binding: Mapping[str, Any]
     _ttl: float
     new: bool = field(default=False, kw_only=True)
@@ -59,9 +58,11 @@ class CheckpointSession:
     _until: float = 0.0
     _rows: dict[str, Row] = field(factory=dict[str, Row])
     _changed: bool = False
+    key: str = field(init=False)
     head: Head = field(init=False)
 
     def __attrs_post_init__(self) -> None:
+        self.key = " ".join(map(str, self._binding.values()))
         self.head = Head(self._binding)
 
     def __enter__(self) -> Self:
@@ -78,7 +79,7 @@ class CheckpointSession:
             BusyError: Another worker holds the lease.
             StoreError: The store failed, or the head is damaged.
         """
-        if not self.new and runtime.call_store(self._store.head, self._key) is None:
+        if not self.new and runtime.call_store(self._store.head, self.key) is None:
             # Without this return, an export in a wrong folder would create a checkpoint file.
             return
         owner = secrets.token_hex(8)
@@ -86,12 +87,12 @@ class CheckpointSession:
         def take() -> None:
             # Set both in this thread: if the caller is cancelled, release() must find the lease.
             self._until = _clock.monotonic() + self._ttl
-            self._lease = self._store.acquire(self._key, owner, self._ttl)
+            self._lease = self._store.acquire(self.key, owner, self._ttl)
 
         try:
             runtime.call_store(take)
             if self._lease is None:
-                raise BusyError(held_until=runtime.call_store(held_until, self._store, self._key))
+                raise BusyError(held_until=runtime.call_store(held_until, self._store, self.key))
             self.read()
         except BaseException:
             self.release()
@@ -99,12 +100,12 @@ class CheckpointSession:
 
     @property
     def notes(self) -> tuple[str, ...]:
-        """Remarks on the store, for the results of activate() and of the first run."""
+        """Remarks on the store, for the result of activate()."""
         return (IN_MEMORY,) if is_in_memory(self._store) else ()
 
     def read(self) -> None:
         """Read the head, with or without the lease."""
-        text = runtime.call_store(self._store.head, self._key)
+        text = runtime.call_store(self._store.head, self.key)
         self.head = Head(self._binding) if text is None else head_of(text, self._binding)
 
     def release(self) -> None:
@@ -128,7 +129,7 @@ class CheckpointSession:
         found: dict[str, Delivery] = {}
         for start in range(0, len(names), FIND_LIMIT):
             some = names[start : start + FIND_LIMIT]
-            for row in runtime.call_store(self._store.find, self._key, some):
+            for row in runtime.call_store(self._store.find, self.key, some):
                 found[row.id] = delivery_of(row)
         return found
 
@@ -141,7 +142,7 @@ class CheckpointSession:
         """
         after: str | None = None
         while rows := runtime.call_store(
-            self._store.select, self._key, states, due=due, after=after, limit=PAGE
+            self._store.select, self.key, states, due=due, after=after, limit=PAGE
         ):
             for row in rows:
                 yield delivery_of(row)
@@ -212,8 +213,6 @@ class CheckpointSession:
             LeaseLostError: The lease has ended or ends too soon.
         """
         if self.remaining() <= needed:
-            error = LeaseLostError(
-                Text("lease_ended", "the lease ended while a document was being sent")
-            )
+            error = LeaseLostError()
             error.retryable = False  # the client must not repeat the call that this error stopped
             raise error

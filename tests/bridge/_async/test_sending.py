@@ -703,7 +703,7 @@ async def test_intent_that_cannot_be_written_sends_nothing(
 async def test_ledger_without_the_lease_writes_nothing() -> None:
     """Only who holds the connection commits, whatever else goes wrong."""
     world = AsyncWorld()
-    ledger = AsyncCheckpointSession(world.store, "key", {}, 600.0)
+    ledger = AsyncCheckpointSession(world.store, {"the": "key"}, 600.0)
     ledger.update(active=True)
     with pytest.raises(LeaseLostError):
         await ledger.flush()

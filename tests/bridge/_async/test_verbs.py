@@ -12,6 +12,7 @@ from bridge import (
     BusyError,
     CredentialsError,
     NotActivatedError,
+    PermissionDeniedError,
     ServiceError,
     Skip,
     UnreachableError,
@@ -53,19 +54,18 @@ async def test_dry_run_sends_and_stores_nothing() -> None:
     assert (await connection.export_new()).exported == 1
 
 
-async def test_dry_run_says_that_it_asks_no_mapper() -> None:
-    """A mapper may skip what "would be sent"; the default mapper skips nothing."""
+async def test_dry_run_asks_no_mapper() -> None:
+    """A dry run fetches no file, so there is nothing to ask a mapper about."""
     world = AsyncWorld()
     connection = await active(world)
     await connection.export_new()
     world.publish(2)
-    assert (await connection.export_new(dry_run=True)).notes == ()
 
     def mapper(document: object, files: object) -> Skip:
         raise AssertionError
 
-    (note,) = (await world.connect(mapper=mapper).export_new(dry_run=True)).notes
-    assert "does not call your mapper" in note
+    report = await world.connect(mapper=mapper).export_new(dry_run=True)
+    assert [row.code for row in report.deliveries] == ["would_be_sent"] * 2
 
 
 async def test_dry_run_needs_no_lease() -> None:
@@ -351,31 +351,31 @@ async def test_resend_asks_banqup_for_what_it_does_not_know(
     assert (await connection.export_new()).exported == 2
 
 
-async def test_resend_says_what_else_holds_a_document_back() -> None:
-    """One that is not approved is accepted, and the answer says so: listed before, or not yet."""
+async def test_resend_does_not_wait_for_approval() -> None:
+    """What a person asks for is sent whatever its status is: listed before, or not yet."""
     world = AsyncWorld()
     connection = await active(world)
     listed = world.one("AWAITING_VALIDATION")
     await connection.export_new()
     unseen, approved = world.one("DRAFT"), world.one()
     answers = await connection.resend([listed, unseen, approved])
-    assert all(answer.accepted for answer in answers)
-    assert [answer.reason for answer in answers] == [
-        "not approved yet (status AWAITING_VALIDATION)",
-        "not approved yet (status DRAFT)",
-        "",
-    ]
+    assert [(answer.accepted, answer.reason) for answer in answers] == [(True, "")] * 3
+    assert (await connection.export_new()).exported == 3
 
 
 async def test_resend_where_banqup_cannot_be_asked() -> None:
-    """One document's fault is its reason; where nothing can be asked, resend() raises."""
+    """A refusal means that there is no such document; any other error leaves it open."""
     world = AsyncWorld()
     connection = await active(world)
     new, other = world.publish(2)
-    world.banqup.faults.add("documents.get", action=Fault.status(500), nth=1)
+    world.banqup.faults.add("documents.get", action=Fault.status(400), nth=1)
     answers = await connection.resend([new, other])
     assert [answer.accepted for answer in answers] == [False, True]
-    assert "Banqup did not show it" in answers[0].reason
+    assert "no document of this id in this space" in answers[0].reason
+    world.banqup.faults.add("documents.get", action=Fault.status(403))
+    with pytest.raises(PermissionDeniedError):
+        await connection.resend([other, new])
+    assert set(world.rows) == {other}
     with pytest.raises(CredentialsError):
         await world.connect(secret="wrong-secret").resend([new])
 

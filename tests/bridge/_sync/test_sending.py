@@ -702,7 +702,7 @@ def test_intent_that_cannot_be_written_sends_nothing(
 def test_ledger_without_the_lease_writes_nothing() -> None:
     """Only who holds the connection commits, whatever else goes wrong."""
     world = World()
-    ledger = CheckpointSession(world.store, "key", {}, 600.0)
+    ledger = CheckpointSession(world.store, {"the": "key"}, 600.0)
     ledger.update(active=True)
     with pytest.raises(LeaseLostError):
         ledger.flush()

@@ -13,6 +13,7 @@ from bridge import (
     BusyError,
     CredentialsError,
     NotActivatedError,
+    PermissionDeniedError,
     ServiceError,
     Skip,
     UnreachableError,
@@ -52,19 +53,18 @@ def test_dry_run_sends_and_stores_nothing() -> None:
     assert connection.export_new().exported == 1
 
 
-def test_dry_run_says_that_it_asks_no_mapper() -> None:
-    """A mapper may skip what "would be sent"; the default mapper skips nothing."""
+def test_dry_run_asks_no_mapper() -> None:
+    """A dry run fetches no file, so there is nothing to ask a mapper about."""
     world = World()
     connection = active(world)
     connection.export_new()
     world.publish(2)
-    assert connection.export_new(dry_run=True).notes == ()
 
     def mapper(document: object, files: object) -> Skip:
         raise AssertionError
 
-    (note,) = world.connect(mapper=mapper).export_new(dry_run=True).notes
-    assert "does not call your mapper" in note
+    report = world.connect(mapper=mapper).export_new(dry_run=True)
+    assert [row.code for row in report.deliveries] == ["would_be_sent"] * 2
 
 
 def test_dry_run_needs_no_lease() -> None:
@@ -350,31 +350,31 @@ def test_resend_asks_banqup_for_what_it_does_not_know(
     assert connection.export_new().exported == 2
 
 
-def test_resend_says_what_else_holds_a_document_back() -> None:
-    """One that is not approved is accepted, and the answer says so: listed before, or not yet."""
+def test_resend_does_not_wait_for_approval() -> None:
+    """What a person asks for is sent whatever its status is: listed before, or not yet."""
     world = World()
     connection = active(world)
     listed = world.one("AWAITING_VALIDATION")
     connection.export_new()
     unseen, approved = world.one("DRAFT"), world.one()
     answers = connection.resend([listed, unseen, approved])
-    assert all(answer.accepted for answer in answers)
-    assert [answer.reason for answer in answers] == [
-        "not approved yet (status AWAITING_VALIDATION)",
-        "not approved yet (status DRAFT)",
-        "",
-    ]
+    assert [(answer.accepted, answer.reason) for answer in answers] == [(True, "")] * 3
+    assert connection.export_new().exported == 3
 
 
 def test_resend_where_banqup_cannot_be_asked() -> None:
-    """One document's fault is its reason; where nothing can be asked, resend() raises."""
+    """A refusal means that there is no such document; any other error leaves it open."""
     world = World()
     connection = active(world)
     new, other = world.publish(2)
-    world.banqup.faults.add("documents.get", action=Fault.status(500), nth=1)
+    world.banqup.faults.add("documents.get", action=Fault.status(400), nth=1)
     answers = connection.resend([new, other])
     assert [answer.accepted for answer in answers] == [False, True]
-    assert "Banqup did not show it" in answers[0].reason
+    assert "no document of this id in this space" in answers[0].reason
+    world.banqup.faults.add("documents.get", action=Fault.status(403))
+    with pytest.raises(PermissionDeniedError):
+        connection.resend([other, new])
+    assert set(world.rows) == {other}
     with pytest.raises(CredentialsError):
         world.connect(secret="wrong-secret").resend([new])
 
