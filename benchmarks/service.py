@@ -9,6 +9,8 @@ import json
 import subprocess
 import sys
 import time
+from base64 import b64encode
+from hashlib import shake_128
 from typing import Any, Self
 
 CLIENT_ID, CLIENT_SECRET = "bench-app", "bench-secret"
@@ -70,8 +72,12 @@ def serve() -> None:
     company_id = zenvoices.add_company(code=COMPANY_CODE, name="Café De Sluis BV")
 
     def publish(space: str, count: int, pdf_size: int | None, raw: int | None) -> None:
-        invoice = sample(1, pdf_size=pdf_size)
+        invoice = sample(1)
         content = invoice.content if raw is None else b"%PDF-1.7\n" + b"x" * raw
+        if pdf_size is not None:
+            # Pseudo-random bytes do not compress, like the images of a real invoice.
+            padded = invoice.pdf + shake_128(b"pdf").digest(pdf_size - len(invoice.pdf))
+            content = content.replace(b64encode(invoice.pdf), b64encode(padded))
         name = invoice.filename if raw is None else "large.pdf"
         kind = "application/xml" if raw is None else "application/pdf"
         for _ in range(count):

@@ -65,12 +65,11 @@ def check_list(value: Any, name: str, members: str, *, service: str) -> list[Any
     """Return the members of an iterable as a list; refuse one member without a list.
 
     Raises:
-        ConfigurationError: The value is not iterable, or is a text, bytes, a mapping or a callable.
-            Without this check, each letter of a text would be a member.
+        ConfigurationError: The value is not iterable, or is a text, bytes or a mapping. Without
+            this check, each letter of a text would be a member.
     """
     given: object = value
-    single = isinstance(given, (str, bytes, Mapping)) or callable(given)
-    if single or not isinstance(given, Iterable):
+    if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
         hint = f"Write {name}=[...], also for one."
         raise argument_error(name, f"a list of {members}", value, service=service, hint=hint)
     return list(value)
@@ -159,26 +158,15 @@ def check_function(
         raise ConfigurationError(message, service=service, hint=hint) from None
 
 
-def check_clock(clock: Any, *, service: str) -> None:
-    """Check that a clock returns the seconds since 1970, as ``time.time`` does.
-
-    Raises:
-        ConfigurationError: The clock is not a plain function, or its result is not a number of
-            seconds from 0 up.
-    """
-    check_function(clock, "clock", 0, service=service)
-    check_seconds(clock(), "the result of clock", service=service, zero=True)
-
-
 def check_word(value: object, known: Iterable[str], name: str, *, service: str) -> None:
-    """Check that a value is one of the known strings.
+    """Check that a value is one of the known strings, or a :class:`ServiceWord`.
 
     Raises:
         ConfigurationError: The value is not a string, or it is another string; the hint then names
             the most similar known string, or all of them.
     """
     words = tuple(known)
-    if isinstance(value, str) and value in words:
+    if isinstance(value, ServiceWord) or (isinstance(value, str) and value in words):
         return
     wanted = Text("either", "{0} or {1}", ", ".join(map(repr, words[:-1])), repr(words[-1]))
     if not isinstance(value, str):
@@ -186,16 +174,6 @@ def check_word(value: object, known: Iterable[str], name: str, *, service: str) 
     shown = value[:LONGEST_WORD]
     message = Text("must_be", "{0} must be {1}, not {2}", name, wanted, repr(shown))
     raise ConfigurationError(message, service=service, hint=nearest(shown, words))
-
-
-def check_service_word(value: object, known: Iterable[str], name: str, *, service: str) -> None:
-    """Check that a value is one of the known strings or a :class:`ServiceWord`.
-
-    Raises:
-        ConfigurationError: The value is another string, or not a string.
-    """
-    if not isinstance(value, ServiceWord):
-        check_word(value, known, name, service=service)
 
 
 def nearest(word: str, known: Iterable[str]) -> Text:

@@ -34,7 +34,6 @@ from _client_kit._user_code import name_of
 _PATCH = Text("contract_patch", "contract patch")
 _PLACEHOLDER = re.compile(r"\{(\w+)\}")
 TOKEN_CALLS = ("token.get", "login")
-LONGEST_CORRECTION = 300
 
 
 @frozen
@@ -70,8 +69,6 @@ class Operation:
     """The user's function for this operation, from ``operations=``, or None."""
     called: str = ""
     """The name under which ``operations=`` has the function, such as ``inbox.find``."""
-    correction: str = ""
-    """The facts that ``contract=`` changed, as a text for messages; empty if it changed none."""
     _rename: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
 
     @property
@@ -236,7 +233,7 @@ class Contract:
         for key, value in self._object(changes, where).items():
             self._check_key(key, checked, where)
             operation = evolve(operation, **{key: checked[key](operation, value, where)})
-        return evolve(operation, correction=_shown(operation, changes))
+        return operation
 
     def _method(self, operation: Operation, method: Any, where: str) -> str:
         # A call that changes something cannot use GET. A call that only reads cannot use PUT or
@@ -291,14 +288,6 @@ class Contract:
 
     def _error(self, code: str, english: str, *values: object) -> ConfigurationError:
         return ConfigurationError(Text(code, english, *values), service=self.service)
-
-
-def _shown(operation: Operation, changes: Mapping[str, Any]) -> str:
-    """Return the facts of a patch as a text, such as ``GET /v2/documents, query size``."""
-    shown = [f"{operation.method} {operation.path}"] if {"method", "path"} & {*changes} else []
-    for key in ("query", "rename"):
-        shown += [f"{key} {ours}={wire}" for ours, wire in changes.get(key, {}).items()]
-    return ", ".join(shown)[:LONGEST_CORRECTION]
 
 
 def _code_of(function: Any) -> str | None:

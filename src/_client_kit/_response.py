@@ -15,7 +15,7 @@ from _client_kit._operations import USER_CODE, Answer
 from _client_kit._redaction import sanitise
 from _client_kit._retry import parse_retry_after
 from _client_kit._secret import Secret
-from _client_kit._status import CONTRACT_HINT, WEB_PAGE_HINT, WHOLE_HINT, name_correction
+from _client_kit._status import CONTRACT_HINT, WEB_PAGE_HINT, WHOLE_HINT
 from _client_kit._text import Text
 from _client_kit._times import parse_time
 
@@ -210,7 +210,7 @@ def unexpected(operation: Operation, answer: ApiResponse, expected: Text) -> Pro
     correct the contract.
     """
     own = operation.function is not None
-    error = ProtocolError(
+    return ProtocolError(
         Text("unexpected_shape", "{0}: expected {1}", operation.label, expected),
         service=operation.service,
         hint=None if own else CONTRACT_HINT,
@@ -218,8 +218,6 @@ def unexpected(operation: Operation, answer: ApiResponse, expected: Text) -> Pro
         code=USER_CODE if own else None,
         **answer.facts,
     )
-    name_correction(error, operation)
-    return error
 
 
 @frozen

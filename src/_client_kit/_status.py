@@ -6,7 +6,6 @@ document that was sent is decided in ``bridge/_delivery/faults.py``.
 
 from __future__ import annotations
 
-from _client_kit._contract import Operation
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
@@ -19,7 +18,7 @@ from _client_kit._errors import (
     ServiceError,
     UnavailableError,
 )
-from _client_kit._text import Text, joined
+from _client_kit._text import Text
 
 CONTRACT_HINT = Text(
     "hint_contract",
@@ -81,21 +80,6 @@ def meaning_of(status: int, *, safe: bool) -> tuple[type[ServiceError], Text, Te
         return ProtocolError, text, WEB_PAGE_HINT if status >= 300 else CONTRACT_HINT
     text = Text("refused", "refused ({0})", number)
     return RejectedError, text, CONTRACT_HINT if safe else None
-
-
-def name_correction(error: ServiceError, operation: Operation) -> None:
-    """Put a note about the user's ``contract=`` in front of the error's hint.
-
-    The note is added only if ``contract=`` changes the operation and the change may be the cause.
-    """
-    kinds = ("configuration", "not found", "protocol", *(("rejected",) if operation.safe else ()))
-    if operation.correction and error.kind in kinds:
-        own = Text(
-            "hint_correction",
-            "Your contract= changes {0} to {1}: check that first.",
-            *(operation.name, operation.correction),
-        )
-        error.hint = joined(" ", own, error.hint)
 
 
 def no_such_call(status: int) -> Text:

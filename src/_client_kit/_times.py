@@ -6,7 +6,6 @@ from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 
 from _client_kit._arguments import argument_error
-from _client_kit._errors import ConfigurationError
 from _client_kit._text import Text
 
 
@@ -29,7 +28,7 @@ def parse_time(text: str) -> datetime:
         raise ValueError(message) from None
 
 
-def to_wire_time(value: datetime | None, name: str, *, service: str) -> str | None:
+def to_wire_time(value: object, name: str, *, service: str) -> str | None:
     """Return an aware datetime as text for the wire: UTC, with milliseconds and ``Z``.
 
     None stays None. ``name`` is the argument's name, for the error.
@@ -39,11 +38,8 @@ def to_wire_time(value: datetime | None, name: str, *, service: str) -> str | No
     """
     if value is None:
         return None
-    if not isinstance(value, datetime):  # pyright: ignore[reportUnnecessaryIsInstance]
+    if not isinstance(value, datetime) or value.tzinfo is None:
         raise argument_error(name, "a datetime with a time zone", value, service=service)
-    if value.tzinfo is None:
-        message = f"{name} must be an aware datetime, with a time zone"
-        raise ConfigurationError(message, service=service)
     return value.astimezone(UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
 
 

@@ -75,14 +75,3 @@ class TokenCache:
         """Store that the service refused the credential. This cannot be undone."""
         with _lock:
             self._rejection = error.copy()
-
-
-class TokenCaches:
-    """The token caches of one credential, by service address."""
-
-    def __init__(self) -> None:
-        self._caches: dict[str, TokenCache] = {}
-
-    def at(self, address: str) -> TokenCache:
-        """Return the cache for an address: a token is never sent to another address."""
-        return self._caches.setdefault(address, TokenCache())

@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from _client_kit._contract import load_contract
+from _client_kit._contract import TOKEN_CALLS, load_contract
 from _client_kit._errors import ConfigurationError
 from _client_kit._json import is_object, loads
 from _contract_check.compare import compare
@@ -26,6 +26,8 @@ def run(program: str, expected: Expectations, arguments: Sequence[str] | None = 
     The code is 1 if the file contradicts a fact that an export needs. It is 2 if the file or an
     argument cannot be used, or the file describes none of the operations; otherwise 0.
     """
+    contract = load_contract(program)
+    names = {*contract.operations, *expected.replaced} - {*TOKEN_CALLS}
     parser = argparse.ArgumentParser(prog=f"python -m {program}")
     commands = parser.add_subparsers(required=True, metavar="COMMAND")
     command = commands.add_parser(
@@ -44,6 +46,7 @@ def run(program: str, expected: Expectations, arguments: Sequence[str] | None = 
         "--operations",
         nargs="+",
         default=[],
+        choices=sorted(names),
         metavar="NAME",
         help="operations you have a function for, such as inbox.upload: not compared",
     )
@@ -63,7 +66,7 @@ def run(program: str, expected: Expectations, arguments: Sequence[str] | None = 
         sys.stderr.write(f"{program}: --against takes a file: save what the address shows first\n")
         return 2
     try:
-        contract = load_contract(program).patched(options.contract)
+        contract = contract.patched(options.contract)
         file = read_openapi(load(options.against))
         result = compare(contract, file, expected, yours=options.operations)
     except (VendorFileError, ConfigurationError) as error:

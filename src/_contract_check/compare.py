@@ -9,7 +9,6 @@ from typing import Any
 from attrs import evolve
 
 from _client_kit._contract import TOKEN_CALLS, Contract, Operation
-from _client_kit._errors import ConfigurationError
 from _contract_check.expectations import Expectations
 from _contract_check.findings import Comparison, Finding, OperationFinding
 from _contract_check.matching import (
@@ -44,14 +43,7 @@ def compare(
         file: The vendor's OpenAPI file.
         expected: The facts that an export needs from the service.
         yours: Names of the operations for which the user has a function; they are not compared.
-
-    Raises:
-        ConfigurationError: ``yours`` names an operation that does not exist.
     """
-    known = [name for name in (*contract.operations, *expected.replaced) if name not in TOKEN_CALLS]
-    if unknown := set(yours) - set(known):
-        message = f"there is no function for {min(unknown)[:80]!r}; known: {', '.join(known)}"
-        raise ConfigurationError(message, service=contract.service)
     needless = {entry for name in yours for entry in expected.replaced.get(name, (name,))}
     ours = sorted(contract.operations.values(), key=lambda item: not item.needed)
     matches = match_all(ours, file.operations)
@@ -74,10 +66,6 @@ def compare(
             status, theirs, likely = "yours", None, []
         elif theirs is not None:
             pair = _Pair(operation, theirs, expected, needless)
-            try:
-                contract.patched({name: pair.patch})
-            except ConfigurationError:  # the patch would give two members one name
-                pair.patch = {}
             patch |= {name: pair.patch} if pair.patch else {}
             findings = tuple(pair.findings())
             differs = any(item.status in ("differs", "missing") for item in findings)
@@ -95,7 +83,6 @@ def compare(
                 f"{operation.method} {operation.path}",
                 f"{theirs.method} {theirs.path}" if theirs else "",
                 evidence=operation.evidence,
-                facts=len(dict(_facts(operation))),
                 findings=findings,
                 calls=tuple(tuple(item.lines()) for item in likely),
                 function=expected.function_for(name),
@@ -191,10 +178,10 @@ class _Pair:
         shape = self._shapes[group]
         if place.found and shape is not None and place.path in shape:
             kinds = shape[place.path].kinds
-            wanted = self._expected.kinds.get(self._ours.name, {}).get(name)
+            wanted = self._expected.kinds_of(self._ours.name, name)
             listed = shape[entries_of(shape, place.path)].words
             words = self._expected.words.get(name.rpartition("[].")[2], ())
-            if group != "query" and wanted and kinds and not wanted & kinds:
+            if group != "query" and fact in self._essential and kinds and not wanted & kinds:
                 status, ours = "differs", f"{ours}: {'|'.join(sorted(wanted))}"
                 theirs = f"{theirs}: {typed(shape, place.path)}"
             elif self._ours.needed and listed and not set(words) <= set(listed):
@@ -214,7 +201,7 @@ class _Pair:
         for path, schema in shape.items():
             for name in sorted(schema.required if path.removesuffix("[]") in sent else ()):
                 member = below(path, name)
-                if member not in sent and not (member in shape and shape[member].read_only):
+                if member not in sent:
                     theirs = f"{typed(shape, member)}, required"
                     yield self._finding(group, member, "differs", "", theirs)
 

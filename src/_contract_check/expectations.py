@@ -1,32 +1,21 @@
-"""The type for the facts that an export needs from a service's API.
-
-The JSON types come from the models that decode the answers, so that each type is written once.
-"""
+"""The type for the facts that an export needs from a service's API."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
-from decimal import Decimal
-from typing import Any, get_args, get_origin, get_type_hints
+from typing import Any
 
-import attrs
 from attrs import field, frozen
 
 from _client_kit._contract import TOKEN_CALLS, Operation
-from _client_kit._models import wire_name
-from _client_kit._secret import Secret
 from _contract_check.openapi_file import VendorOperation
 from _contract_check.openapi_schema import Shape, letters
 
-_SCALARS: dict[Any, frozenset[str]] = {
-    str: frozenset({"string", "integer"}),  # the decoder accepts a code written as a number
-    int: frozenset({"integer", "number"}),
-    bool: frozenset({"boolean"}),
-    Decimal: frozenset({"number", "integer", "string"}),
-    datetime: frozenset({"string"}),
-    Secret: frozenset({"string"}),
-}
+TEXT = frozenset({"string", "integer"})
+"""The decoder accepts a code that is written as a number."""
+NUMBER = frozenset({"integer", "number"})
+ARRAY = frozenset({"array"})
+OBJECT = frozenset({"object"})
 
 
 @frozen
@@ -37,7 +26,8 @@ class Expectations:
         client: Name of the client class, which takes ``contract=`` and ``operations=``.
         essential: Per operation, the facts without which an export fails: ``query:name``,
             ``sends:path`` or ``reads:path``.
-        kinds: Per operation, the JSON types that a property may have, by the property's path.
+        kinds: Per operation, by the path of a property that an export needs, the JSON types that
+            it may have. A property that is not listed is a text.
         words: The values of a query parameter or property that an export relies on, by name; in
             lists, by path in an entry.
         may_be_empty: Properties that an answer may leave out, each as ``operation path``.
@@ -68,6 +58,10 @@ class Expectations:
         bare = theirs.answer is not None and "integer" in theirs.answer[""].kinds
         return None if bare and f"{ours.name} id" in self.may_be_empty else theirs.answer
 
+    def kinds_of(self, operation: str, path: str) -> frozenset[str]:
+        """Return the JSON types that a property may have, if an export needs the property."""
+        return self.kinds.get(operation, {}).get(path, TEXT)
+
     def values_of(self, operation: str) -> dict[str, str]:
         """Return Python expressions for the values that an operation's function can send.
 
@@ -83,22 +77,3 @@ class Expectations:
         The name is empty for the login, which no function can replace.
         """
         return "" if operation in TOKEN_CALLS else self.functions.get(operation, operation)
-
-
-def kinds_of(model: Any, at: str = "") -> dict[str, frozenset[str]]:
-    """Return the JSON types of a model's members by path; each path begins with ``at``."""
-    found: dict[str, frozenset[str]] = {}
-    hints = get_type_hints(model)
-    for attribute in attrs.fields(model):
-        hint, name = hints[attribute.name], wire_name(attribute)
-        path = f"{at}.{name}" if at else name
-        listed = get_origin(hint) is tuple
-        # Of a hint such as `X | None` or `tuple[X, ...]`, use `X`.
-        kind = get_args(hint)[0] if listed or type(None) in get_args(hint) else hint
-        if listed:
-            found[path] = frozenset({"array"})
-        elif kind in _SCALARS or attrs.has(kind):
-            found[path] = _SCALARS.get(kind, frozenset({"object"}))
-        if attrs.has(kind):
-            found |= kinds_of(kind, f"{path}[]" if listed else path)
-    return found

@@ -45,7 +45,6 @@ class OperationFinding:
         ours: Method and path in the contract.
         theirs: Method and path in the file; empty if the file has no such operation.
         evidence: How the contract's operation is known: published, observed or assumed.
-        facts: Number of query parameters and properties that the contract has for the operation.
         findings: The compared facts, without those below a property that is missing, not described
             or of a wrong type.
         calls: Operations of the file for a person to read, each as lines of text. If only a
@@ -61,7 +60,6 @@ class OperationFinding:
     ours: str
     theirs: str = ""
     evidence: str = ""
-    facts: int = 0
     findings: tuple[Finding, ...] = ()
     calls: tuple[tuple[str, ...], ...] = ()
     function: str = ""
@@ -144,7 +142,7 @@ def _operation_lines(item: OperationFinding) -> Iterator[str]:
         yield f"  {item.name}: yours, not compared"
         return
     right = sum(found.status == "confirmed" for found in item.findings)
-    known = f", {right} of {item.facts} properties" if item.findings else ""
+    known = f", {right} of {len(item.findings)} facts" if item.findings else ""
     yield f"  {item.name}: {item.status}{known}  [{item.ours}, {item.evidence}]"
     for found in item.findings:
         if found.status in ("differs", "missing"):

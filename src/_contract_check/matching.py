@@ -116,17 +116,12 @@ def carries_content(shape: Shape | None, media: str) -> bool:
     """
     if media and not ("json" in media or media.startswith(("text/", "*/*"))):
         return media != "application/x-www-form-urlencoded"
-    return content_path(shape) is not None
-
-
-def content_path(shape: Shape | None) -> str | None:
-    """Return the path of the first member that seems to hold a file's content, or None."""
     for path, schema in (shape or {}).items():
         name = letters(last(path))
         named = name in _CONTENT or name.endswith(("content", "base64"))
         if schema.format in BASE64 or (named and schema.kinds <= {"string"}):
-            return path
-    return None
+            return True
+    return False
 
 
 def _segments(path: str) -> tuple[str, ...]:

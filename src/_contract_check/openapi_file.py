@@ -126,20 +126,15 @@ def read_openapi(root: Any) -> VendorFile:
     """Return title, version and operations of a decoded OpenAPI file.
 
     Raises:
-        VendorFileError: The value is not an OpenAPI file of version 2.0, 3.0 or 3.1, or it has no
-            paths.
+        VendorFileError: The value is not an OpenAPI file of version 2.0, 3.0 or 3.1.
     """
     root = as_object(root)
     version = text(root.get("openapi", root.get("swagger")))
     if not version.startswith(("2.", "3.0", "3.1")):
-        shown = f"version {version[:20]!r}" if version else "no 'openapi' or 'swagger' version"
-        message = f"it is not an OpenAPI file of version 2.0, 3.0 or 3.1: it names {shown}"
-        raise VendorFileError(message)
-    paths = as_object(root.get("paths"))
-    if not paths:
-        message = "the OpenAPI file describes no paths"
+        message = f"it is not an OpenAPI file of version 2.0, 3.0 or 3.1: it names {version[:20]!r}"
         raise VendorFileError(message)
     reader = _Reader(root)
+    paths = as_object(root.get("paths"))
     operations = [
         reader.operation(method, text(path), item, item[method])
         for path, item in ((path, reader.follow(raw)) for path, raw in paths.items())

@@ -47,7 +47,6 @@ class Schema:
     words: tuple[str, ...] = ()
     members: Mapping[str, Any] = {}
     required: frozenset[str] = frozenset()
-    read_only: bool = False
     open: bool = False
 
     @property
@@ -95,8 +94,6 @@ def locate(shape: Shape | None, path: str) -> Place:
     """
     if shape is None:
         return Place("not described", "")
-    if path in shape[""].members:  # a query parameter may be called "filter[id]"
-        return Place("confirmed", path)
     at = ""
     for part in re.findall(r"\[\]|[^.\[]+", path):
         above = shape.get(at, Schema())
@@ -249,7 +246,6 @@ def _schema(merged: Mapping[str, Any]) -> Schema:
         words=tuple(text(word) for word in words if word is not None),
         members={text(name): value for name, value in members.items() if name},
         required=frozenset(map(text, as_list(merged.get("required")))),
-        read_only=is_true(merged.get("readOnly")),
         open=_OPEN in merged or is_object(more) or is_true(more),
     )
 

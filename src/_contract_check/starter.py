@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from _client_kit._contract import Operation
 from _contract_check.expectations import Expectations
-from _contract_check.matching import BASE64, content_path, uploads
+from _contract_check.matching import BASE64, uploads
 from _contract_check.openapi_file import VendorOperation, is_json
 from _contract_check.openapi_schema import (
     Schema,
@@ -20,31 +20,12 @@ from _contract_check.openapi_schema import (
     typed,
 )
 
-_FILES = "asked.upload.attachments"
-_LOOP = f" for file in {_FILES}"
-_ALIKE = {
-    "id": "documentId inboxId inboxDocumentId fileId attachmentId",
-    "externalId": "reference",
-    "administrationId": "companyId",
-    "code": "administrationCode companyCode",
-    "documents": "results records content items data",
-    "items": "results records content data",
-    "folder": "box",
-    "status": "state",
-    "files": "attachments",
-    "filename": "name",
-    "total": "totalElements totalCount",
-    "totalCount": "total totalElements",
-    "next": "nextCursor nextToken nextPageToken cursor continuationToken",
-    "downloadUrl": "url href link",
-}
-"""By our name of a property, other names that an API may give the property."""
-
 
 def starter(ours: Operation, theirs: VendorOperation, expected: Expectations) -> tuple[str, ...]:
     """Return the lines of a function that makes the vendor's call in place of ours.
 
-    A value that the library does not have is written ``...``, with its type in a comment.
+    The function sends one file. A value that the library does not have is written ``...``, with
+    its type in a comment.
     """
     name = expected.function_for(ours.name)
     if not name:
@@ -65,10 +46,7 @@ class _Draft:
     def __init__(self, ours: Operation, theirs: VendorOperation, expected: Expectations) -> None:
         self._ours, self._theirs, self._expected = ours, theirs, expected
         self._values = expected.values_of(ours.name)
-        self._shape: Shape = expected.answer_of(ours, theirs) or {}
-        content = (content_path(theirs.body) if uploads(ours) else None) or ""
-        self._files = content.rpartition("[]")[0] if "[]" in content else None
-        """The path of the list that has one entry for each file; None if there is no such list."""
+        self._shape = expected.answer_of(ours, theirs)
 
     def path(self) -> str:
         """Return the path as a Python string, with expressions for its placeholders."""
@@ -91,12 +69,12 @@ class _Draft:
         if theirs.media and not is_json(theirs.media):
             lines.append(f"# not as {theirs.media}, which this library cannot send:")
         lines += self._given("json=", theirs.body or {}, "")
-        one_file = self._files is None and any("file." in line for line in lines)
-        start = [f"(file,) = {_FILES}"] if one_file else []
+        with_file = any("file." in line for line in lines)
+        start = ["(file,) = asked.upload.attachments"] if with_file else []
         return [*start, "answer = yield Call(", *_indented(lines), ")"]
 
     def _given(self, start: str, shape: Shape, at: str) -> list[str]:
-        """Return the lines of an object in the call, or of a list with an object for each file."""
+        """Return the lines of an object in the call, or of a list with one object."""
         inner = entries_of(shape, at)
         above, lines = shape.get(inner, Schema()), list[str]()
         for name in above.members:
@@ -112,8 +90,8 @@ class _Draft:
                 lines.append(f"{begin}{value},{note}")
             elif required:
                 lines.append(f"{begin}...,  # {typed(shape, path)}")
-        loop = _LOOP if at == self._files else ""
-        return _object(start, lines, None if inner == at else loop) if lines else []
+        opened, closed = ("{", "},") if inner == at else ("[{", "}],")
+        return [start + opened, *_indented(lines), closed] if lines else []
 
     def _value(self, name: str, shape: Shape, path: str) -> str:
         """Return the Python expression for a member; empty if the library has no value for it."""
@@ -121,71 +99,19 @@ class _Draft:
         value = self._values.get(letters(name), "")
         if uploads(self._ours) and shape.get(inner, Schema()).format in BASE64:
             value = "Base64(file.content)"
-        if "file." in value and self._files is not None and not path.startswith(self._files):
-            return ""  # only in the list does the generated code have a variable `file`
-        loop = _LOOP if path == self._files else ""
-        return f"[{value}{loop}]" if value and inner != path else value
+        return f"[{value}]" if value and inner != path else value
 
     def answer(self) -> list[str]:
-        """Return the lines that return the answer with our contract's names."""
-        needed = self._expected.essential.get(self._ours.name, frozenset())
-        reads = [fact.removeprefix("reads:") for fact in needed if fact.startswith("reads:")]
-        places = [locate(self._shape or None, path) for path in reads]
+        """Return the lines that return the answer with our contract's names.
+
+        If the file has other names, the user completes these lines.
+        """
+        essential = self._expected.essential.get(self._ours.name, frozenset())
+        paths = [item.path for item in self._ours.reads if f"reads:{item.path}" in essential]
+        places = [locate(self._shape, path) for path in paths]
         if all(place.status in ("confirmed", "not described") for place in places):
             return ["return answer"]
-        lines = _object("return ", self._read("", "", "answer", reads))
-        return [*lines[:-1], "}"]
-
-    def _read(self, ours: str, at: str, source: str, needed: Sequence[str]) -> list[str]:
-        """Return the lines of an object's members with our names.
-
-        Args:
-            ours: The object's path in the contract.
-            at: The object's path in the file.
-            source: The Python expression for the object with the file's names.
-            needed: The paths in the contract without which an export fails.
-        """
-        shape, lines = self._shape, list[str]()
-        above = shape.get(at, Schema())
-        paths = [item.path for item in self._ours.reads]
-        for path in paths:
-            parent, _, name = path.rpartition(".")
-            found = self._name(above, name)
-            listed = any(other.startswith(f"{path}[]") for other in paths)
-            bare = listed and "array" in above.kinds  # the answer itself is the list
-            if parent != ours or not (found or bare or path in needed):
-                continue
-            member = f"[{_quoted(found)}]" if path in needed else f".get({_quoted(found)})"
-            theirs, value = (at, source) if bare else (below(at, found), source + member)
-            rows = entries_of(shape, theirs)
-            nested = listed or any(other.startswith(f"{path}.") for other in paths)
-            known = bool(found or bare) and (rows != theirs) == listed
-            if nested and known and shape[rows].members:
-                row = "row" if source == "answer" else "part"
-                inside = (f"{path}[]", rows, row) if listed else (path, rows, value)
-                loop = f" for {row} in {value}" if listed else None
-                lines += _object(f'"{name}": ', self._read(*inside, needed), loop)
-            elif nested or not found:
-                note = f"  # one of {above.names}" if above.names else ""
-                lines.append(f'"{name}": ...,{note}')
-            else:
-                lines.append(f'"{name}": {value},')
-                lines += [f'"last": not {value},'] if path == "next" else []
-        return lines
-
-    def _name(self, above: Schema, name: str) -> str:
-        """Return the file's name for one of our members; empty if the file has no such member."""
-        if name in above.members:
-            return name
-        known = {letters(item): item for item in above.members}
-        likely = [name, *_ALIKE.get(name, "").split()]
-        return next((known[letters(it)] for it in likely if letters(it) in known), "")
-
-
-def _object(start: str, members: Sequence[str], loop: str | None = None) -> list[str]:
-    """Return the lines of an object; with a loop, of a list that holds the object."""
-    opened, closed = ("{", "},") if loop is None else ("[{", f"}}{loop}],")
-    return [start + opened, *_indented(members), closed]
+        return [f"return ...  # the answer, as an object with {', '.join(paths)}"]
 
 
 def _indented(lines: Sequence[str]) -> list[str]:

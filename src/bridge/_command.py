@@ -21,7 +21,6 @@ from collections.abc import Callable, Sequence
 from contextlib import ExitStack, redirect_stdout
 from functools import cache, partial
 from pathlib import Path
-from types import FrameType
 from typing import Any, TextIO, get_args
 
 from attrs import asdict, evolve, frozen
@@ -30,13 +29,13 @@ from _client_kit._arguments import check_seconds, nearest, read_environment
 from _client_kit._errors import ConfigurationError, ServiceError, StoreError
 from _client_kit._text import Text, code_of, joined
 from _client_kit._version import __version__
-from banqup_client import ClientCredentials, Environment
+from banqup_client import Environment
 from bridge._config import ConnectionConfig
 from bridge._delivery.arguments import check_count, check_document_id
 from bridge._errors import BusyError, setting_error
 from bridge._mapping.mapper import Mapper, default_mapper
 from bridge._pairs import Pairs
-from bridge._process import LOGIN_VARIABLES, function_of, login_of_this_process
+from bridge._process import LOGIN_VARIABLES, function_of
 from bridge._reports.delivery_rows import Deliveries
 from bridge._reports.events import DocumentFound, Event, Listener, RunEnded, RunStarted
 from bridge._reports.render import plain
@@ -44,7 +43,6 @@ from bridge._reports.report import Activation, Confirmation, ExportReport, Reque
 from bridge._reports.texts import Lang, language, say, set_language, tell, translate
 from bridge._reports.verification import Verification
 from bridge._sync._connection import Connection
-from zenvoices_client import UserLogin
 
 PROGRAM = "banqup-zenvoices"
 OK, PERSON, USAGE, LATER, INTERRUPTED = 0, 1, 2, 75, 130
@@ -159,7 +157,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             stream.reconfigure(errors="replace")
     before = language()
     try:
-        signal.signal(signal.SIGTERM, _terminate)
+        # Without this, SIGTERM would end the process at once, and a run would keep its lease.
+        signal.signal(signal.SIGTERM, signal.default_int_handler)
         set_language(options.lang)
         _parser().parse_args(rest, options)
         status: int = options.run(options)
@@ -175,19 +174,11 @@ def main(arguments: Sequence[str] | None = None) -> int:
         # rest at exit, and print another error.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return OK
-    except KeyboardInterrupt as interrupt:
+    except KeyboardInterrupt:
         print(f"\n{_after(PROGRAM, say('interrupted'))}", file=sys.stderr)
-        return 143 if isinstance(interrupt, _Terminated) else INTERRUPTED
+        return INTERRUPTED
     finally:
         set_language(before)
-
-
-class _Terminated(KeyboardInterrupt):
-    """Raised at SIGTERM, so that the signal ends a run as Ctrl-C does: the lease is released."""
-
-
-def _terminate(_number: int, _frame: FrameType | None) -> None:
-    raise _Terminated
 
 
 # Verbs: functions that call one method of a connection. Each returns a result and an exit status.
@@ -300,7 +291,8 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
             mapper: Mapper = default_mapper
             if options.mapper is not None:
                 mapper = function_of("--mapper", options.mapper)
-            _check_logins()
+            # Without this, each connection would report missing variables, one service's at a time.
+            read_environment(os.environ, *LOGIN_VARIABLES, service="bridge")
             _log_on_stderr(stack, verbose=options.verbose)
 
             # Connections with the same settings share clients and store. Without this, three
@@ -340,13 +332,6 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
         return next((status for status in (USAGE, PERSON, LATER) if status in found), OK)
 
     return run
-
-
-def _check_logins() -> None:
-    """Raise one error for all missing environment variables, or one for an unusable credential."""
-    read_environment(os.environ, *LOGIN_VARIABLES, service="bridge")
-    login_of_this_process(ClientCredentials)
-    login_of_this_process(UserLogin)
 
 
 def _chosen(options: Options) -> Sequence[ConnectionConfig]:
@@ -546,28 +531,26 @@ def _show_line(text: str) -> None:
 def _pairs(options: Options) -> int:
     """Write a file of spaces and companies with the same name, for a person to confirm."""
     path: Path = options.config
-    if path.exists():
-        raise setting_error(
-            "file_is_there",
-            "{0} is there already",
-            str(path),
-            hint="It is never written over: name another with --config.",
-        )
     names = ("environment", "banqup_url", "zenvoices_url")
     shared = {name: getattr(options, name) for name in names if getattr(options, name)}
     # Creating the config checks the settings, as for any connection.
     settings = ConnectionConfig(
         space_id="any", company_code="any", checkpoint_file="exports.db", **shared
     )
-    _check_logins()
+    read_environment(os.environ, *LOGIN_VARIABLES, service="bridge")
     with settings.open() as connection:
-        pairs = Pairs.find(connection._banqup, connection._zenvoices)
+        pairs = Pairs.of(connection._banqup.spaces.list(), connection._zenvoices.companies.list())
     try:
         with path.open("x", encoding="utf-8") as file:
             file.write(pairs.to_toml(lang=options.lang, **shared))
     except OSError as error:
         why = Text("said", "{0}", error.strerror)
-        raise setting_error("not_written", "{0} cannot be written: {1}", str(path), why) from None
+        raise setting_error(
+            "not_written",
+            "{0} cannot be written: {1}",
+            *(str(path), why),
+            hint="A file that exists is never written over: name another with --config.",
+        ) from None
     if options.json:
         print(json.dumps(pairs.to_dict()))
     else:
@@ -579,13 +562,9 @@ def _pairs(options: Options) -> int:
 
 
 def _demo(options: Options) -> int:
-    from bridge._demo import is_invoice, run_demo
+    from bridge._demo import run_demo
 
-    folder: Path | None = options.documents
-    if folder is not None and not any(map(is_invoice, folder.rglob("*"))):
-        message = "--documents: {0} holds no .xml or .pdf file"
-        raise setting_error("no_invoices", message, str(folder))
-    return run_demo(documents=folder, as_json=options.json)
+    return run_demo(documents=options.documents, as_json=options.json)
 
 
 def _sandbox(options: Options) -> int:

@@ -12,10 +12,10 @@ from typing import Any
 
 from attrs import frozen
 
-from banqup_client import BanqupClient, Space
+from banqup_client import Space
 from bridge._reports.render import plain, wrap
 from bridge._reports.texts import Lang, check_lang, say, translate
-from zenvoices_client import Company, ZenvoicesClient
+from zenvoices_client import Company
 
 _LEGAL_FORM = re.compile(
     "e?bvba|bv|nv|cvba|cv|vof|commv|gcv|i?vzw|"  # Dutch; then French, then others
@@ -60,7 +60,7 @@ class Pairs:
     "Cafe de Sluis" are the same. Two companies may have the same name, so a pair is only a
     proposal::
 
-        pairs = Pairs.find(banqup, zenvoices)
+        pairs = Pairs.of(banqup.spaces.list(), zenvoices.companies.list())
         Path("connections.toml").write_text(pairs.to_toml(environment="PRODUCTION_EU"), "utf-8")
 
     Attributes:
@@ -77,17 +77,8 @@ class Pairs:
     companies: tuple[Company, ...] = ()
 
     @classmethod
-    def find(cls, banqup: BanqupClient, zenvoices: ZenvoicesClient) -> Pairs:
-        """List spaces and companies, and pair them by name.
-
-        Raises:
-            ServiceError: Banqup could not list the spaces, or Zenvoices the companies.
-        """
-        return cls.of(banqup.spaces.list(), zenvoices.companies.list())
-
-    @classmethod
     def of(cls, spaces: Iterable[Space], companies: Iterable[Company]) -> Pairs:
-        """Pair spaces and companies by name, for example those that asynchronous clients list."""
+        """Pair the spaces and companies that clients list by name."""
         named: dict[str, tuple[list[Space], list[Company]]] = defaultdict(lambda: ([], []))
         for space in spaces:
             named[_comparable(space.name or "")][0].append(space)

@@ -65,42 +65,30 @@ def functions_of(
 def function_of(field: str, name: str) -> Callable[..., Any]:
     """Import and return the function that a field names as ``"package.module:function"``.
 
+    The caller checks that it is a function.
+
     Raises:
         ConfigurationError: The name has another form, or there is no such module or function.
     """
     module_name, _, function_name = name.partition(":")
-    parts = [*module_name.split("."), function_name]
-    if module_name.endswith(".py") or not all(map(str.isidentifier, parts)):
-        raise setting_error(
-            "no_function_name",
-            "{0} must name a function",
-            field,
-            hint="Write it as 'package.module:function', without a path and .py.",
-        )
     try:
-        found: Callable[..., Any] | None = getattr(import_module(module_name), function_name, None)
+        function: Callable[..., Any] = getattr(import_module(module_name), function_name)
     except Exception as error:
         raise setting_error(
             "import_failed",
             "{0}: importing {1!r} failed with {2}",
-            *(field, module_name[:80], Text("said", "{0}", _described(error))),
-            hint="Correct or install what is named there, or put its folder on PYTHONPATH.",
+            *(field, name[:80], Text("said", "{0}", _described(error))),
+            hint="Write it as 'package.module:function', without a path and .py. Correct or "
+            "install what the error names, or put its folder on PYTHONPATH.",
         ) from error
-    if not callable(found):
-        raise setting_error(
-            "no_such_function",
-            "{0}: {1!r} has no function {2!r}",
-            *(field, module_name[:80], function_name[:80]),
-            hint="Name a function that is at the top level of the module.",
-        )
-    return found
+    return function
 
 
 def _described(error: Exception) -> str:
     """Return class, place and text of the exception that the import of a module raised."""
     place, text = place_of(error), redact(sanitise(error))
-    # For a module that does not exist, only frames of importlib are left.
-    at = "" if place.startswith("importlib.") else f" at {place}"
+    # For a missing module or function, only frames of importlib or of this module are left.
+    at = "" if place.startswith(("importlib.", "bridge.")) else f" at {place}"
     return f"{type(error).__name__}{at}: {text}"[:LONGEST_REASON]
 
 
@@ -119,28 +107,17 @@ def store_of(settings: ConnectionSettings) -> tuple[CheckpointStore, Callable[[]
     from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 
     name = str(settings.checkpoint_url_variable)
-    hint = Text(
-        "hint_no_database_url",
-        "checkpoint_url_variable names it. Set it, in the form "
-        "postgresql+psycopg://user:password@host/database.",
-    )
-    if not os.environ.get(name):
-        raise setting_error(
-            "variable_not_set",
-            "the environment variable {0!r} is not set",
-            name[:80],
-            hint=hint,
-        )
     from sqlalchemy import create_engine, exc
 
     try:
-        engine = create_engine(os.environ[name])
+        engine = create_engine(os.environ.get(name, ""))
     except (exc.ArgumentError, ValueError):
         raise setting_error(
             "no_database_url",
-            "the environment variable {0!r} holds no database URL",
+            "the environment variable {0!r} holds no database URL, or is not set",
             name[:80],
-            hint=hint,
+            hint="checkpoint_url_variable names it. Set it, in the form "
+            "postgresql+psycopg://user:password@host/database.",
         ) from None
     except ImportError as error:
         raise setting_error(

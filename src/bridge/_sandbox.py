@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-import sched
 import threading
 import time
 import uuid
-from collections.abc import Callable
 from typing import Any
 
 from attrs import define, field
@@ -15,15 +13,13 @@ from attrs import define, field
 from bridge._demo import COMPANY_CODE, Services, services
 from bridge._reports.render import wrap
 from bridge._reports.texts import language, tell
-from bridge.testing._samples.sample import Sample, sample
+from bridge.testing._samples.sample import sample
 from zenvoices_client.testing import InboxItem
 
 SPACE_ID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 _IDS = uuid.UUID("6f6a3d3e-6d0f-4f5e-9a0c-5a5b5c5d5e5f")
 _POLL = 0.25
 FIRST = 100
-PAUSES = 2
-"""After how many pauses of `every` seconds a document is approved, or its period opened again."""
 
 _GUIDE = """\
 {only_here}
@@ -119,20 +115,10 @@ def _guide(facts: dict[str, Any], every: float, *, fixed: bool) -> str:
         save=(long("sandbox again") + "\n\n" if fixed else "") + long("sandbox save"),
         once=long("sandbox once"),
         often=long("sandbox often"),
-        arrives=long("sandbox arrives", f"{every:g}", f"{PAUSES * every:g}"),
+        arrives=long("sandbox arrives", f"{every:g}", f"{2 * every:g}"),
         in_python=long("sandbox python"),
         ends=long("sandbox ends"),
     )
-
-
-_LINES = {
-    "published": ("Banqup", ("number", "status")),
-    "approved": ("Banqup", ("number", "status")),
-    "delivered": ("Zenvoices", ("number", "company_code", "id", "size")),
-    "refused": ("Zenvoices", ("number", "message")),
-    "reopened": ("Zenvoices", ("number", "id")),
-}
-"""The service of each event, and the facts that its line shows."""
 
 
 @define
@@ -144,88 +130,79 @@ class _Sandbox:
     as_json: bool
     closed: dict[str, str] = field(factory=dict)
     """The documents that Zenvoices refuses: their ids in Banqup, by invoice number."""
-    timer: sched.scheduler = field(factory=sched.scheduler)
+    refused: set[str] = field(factory=set)
+    """The numbers of the invoices that Zenvoices has refused."""
 
     def serve(self, stop: threading.Event) -> None:
         """Publish a document every `every` seconds, and print what happens, until `stop` is set."""
         self.served.zenvoices.refuse_when(self._refuse)
         for number in range(1, 4):
-            self._publish(sample(number), number)
+            self._publish(number)
         shown, number, due = 0, FIRST, time.monotonic() + self.every
         while not stop.wait(min(self.every, _POLL)):
             for item in self.served.zenvoices.inbox[shown:]:
                 shown += 1
                 self._report_arrival(item)
-            self.timer.run(blocking=False)
             if time.monotonic() >= due:
                 self._add(number)
                 number, due = number + 1, due + self.every
 
     def _add(self, number: int) -> None:
-        """Publish a document; of five, one is not approved yet, and one will be refused."""
-        invoice = sample(number)
+        """Publish a document; of five, one is approved two documents later, and one is refused.
+
+        Before that, open the periods of the documents that were refused.
+        """
+        for invoice in self.refused & self.closed.keys():
+            self._report("Zenvoices", "reopened", number=invoice, id=self.closed.pop(invoice))
+        if number % 5 == 4:
+            self.served.banqup.set_status(_document_id(number - 2), "FULLY_APPROVED")
+            self._report_status("approved", number - 2, "FULLY_APPROVED")
         status = "AWAITING_VALIDATION" if number % 5 == 2 else "FULLY_APPROVED"
-        document_id = self._publish(invoice, number, status=status)
-        self._report("published", id=document_id, number=invoice.number, status=status)
-        if number % 5 == 2:
-            self._do_later(self._approve, document_id, invoice.number)
-        elif number % 5 == 3:
-            self.closed[invoice.number] = document_id
+        self._publish(number, status=status)
+        self._report_status("published", number, status)
+        if number % 5 == 3:
+            self.closed[sample(number).number] = _document_id(number)
 
-    def _publish(self, invoice: Sample, number: int, **details: Any) -> str:
-        document_id = str(uuid.uuid5(_IDS, str(number)))
-        return self.served.publish_sample(invoice, id=document_id, **details)
-
-    def _do_later(self, call: Callable[..., None], *arguments: str) -> None:
-        self.timer.enter(PAUSES * self.every, 0, call, arguments)
-
-    def _approve(self, document_id: str, number: str) -> None:
-        self.served.banqup.set_status(document_id, "FULLY_APPROVED")
-        self._report("approved", id=document_id, number=number, status="FULLY_APPROVED")
+    def _publish(self, number: int, **details: Any) -> None:
+        self.served.publish_sample(sample(number), id=_document_id(number), **details)
 
     def _refuse(self, item: InboxItem) -> str | None:
-        """Return the reason to refuse an upload if its period is closed, else None.
-
-        The first refusal also arranges that the period is opened again later.
-        """
+        """Return the reason to refuse an upload if its period is closed, else None."""
         number = _number_of(item)
         if number not in self.closed:
             return None
-        self._do_later(self._reopen, number)
+        self.refused.add(number)
         message = tell("period closed", number)
-        self._report(
-            "refused",
-            company_code=item.company_code,
-            number=number,
-            subject=item.subject,
-            message=message,
-        )
+        self._report("Zenvoices", "refused", number=number, message=message)
         return message
-
-    def _reopen(self, number: str) -> None:
-        if number in self.closed:  # a document that was refused twice is due twice
-            self._report("reopened", id=self.closed.pop(number), number=number)
 
     def _report_arrival(self, item: InboxItem) -> None:
         self._report(
+            "Zenvoices",
             "delivered",
-            company_code=item.company_code,
-            subject=item.subject,
             number=_number_of(item),
+            company_code=item.company_code,
             id=item.id,
-            external_id=item.external_id,
             size=sum(attachment.size for attachment in item.attachments),
+            external_id=item.external_id,
         )
 
-    def _report(self, event: str, **facts: Any) -> None:
-        """Print an event: as a JSON object, or as a line of text."""
+    def _report_status(self, event: str, number: int, status: str) -> None:
+        number_of_invoice, document_id = sample(number).number, _document_id(number)
+        self._report("Banqup", event, number=number_of_invoice, status=status, id=document_id)
+
+    def _report(self, service: str, event: str, **facts: Any) -> None:
+        """Print an event: as a JSON object, or as a line of text with the facts in their order."""
         if self.as_json:
             print(json.dumps({"event": event, **facts}), flush=True)
             return
-        service, names = _LINES[event]
-        values = (str(facts[name]) if name == "id" else facts[name] for name in names)
+        values = (str(value) if name == "id" else value for name, value in facts.items())
         text = tell(f"sandbox {event}", *values)
         print(f"{time.strftime('%H:%M:%S')}  {service:9}  {text}", flush=True)
+
+
+def _document_id(number: int) -> str:
+    return str(uuid.uuid5(_IDS, str(number)))
 
 
 def _number_of(item: InboxItem) -> str:

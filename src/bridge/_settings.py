@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import codecs
-import json
 import os
 import re
 import tomllib
@@ -117,12 +116,6 @@ def _environment(value: Any) -> Any:
     return Environment.__members__.get(value, value) if isinstance(value, str) else value
 
 
-def _patch(value: Any) -> Any:
-    # Copy the table through JSON, the form in which workers receive it: no caller can change the
-    # copy later.
-    return json.loads(json.dumps(value)) if _is_table(value) else value
-
-
 def _hosts(value: Any) -> Any:
     return tuple(value) if is_list(value) else value
 
@@ -140,17 +133,13 @@ class ConnectionSettings:
     zenvoices_url: str = field(default="https://app.zenvoices.com", validator=_ADDRESS)
     checkpoint_file: str | None = field(default=None, validator=optional(_TEXT))
     checkpoint_url_variable: str | None = field(default=None, validator=optional(_VARIABLE))
-    banqup_contract: Contract = field(
-        default=None, converter=_patch, validator=optional(_PATCH), hash=False
-    )
-    zenvoices_contract: Contract = field(
-        default=None, converter=_patch, validator=optional(_PATCH), hash=False
-    )
+    banqup_contract: Contract = field(default=None, validator=optional(_PATCH), hash=False)
+    zenvoices_contract: Contract = field(default=None, validator=optional(_PATCH), hash=False)
     banqup_operations: Mapping[str, str] | None = field(
-        default=None, converter=_patch, validator=optional(_FUNCTIONS), hash=False
+        default=None, validator=optional(_FUNCTIONS), hash=False
     )
     zenvoices_operations: Mapping[str, str] | None = field(
-        default=None, converter=_patch, validator=optional(_FUNCTIONS), hash=False
+        default=None, validator=optional(_FUNCTIONS), hash=False
     )
     storage_hosts: tuple[str, ...] | None = field(
         default=None, converter=_hosts, validator=optional(_HOSTS)
@@ -302,16 +291,13 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(raw.decode("utf-16" if wide else "utf-8-sig"))
     except OSError as error:
         why = Text("said", "{0}", error.strerror)
-    except tomllib.TOMLDecodeError as error:
+    except ValueError as error:  # not TOML, or not UTF-8
         why = Text("said", "{0}", str(error))
         hint = Text(
-            "hint_quotes",
-            'Write codes and ids in quotes: company_code = "0042"; and a path with backslashes in '
-            r"single quotes: checkpoint_file = 'C:\exports.db'.",
+            "hint_toml",
+            'Save it as UTF-8. Write codes and ids in quotes: company_code = "0042"; and a path '
+            r"with backslashes in single quotes: checkpoint_file = 'C:\exports.db'.",
         )
-    except UnicodeDecodeError:
-        why = Text("not_utf8", "it is not text in UTF-8")
-        hint = Text("hint_utf8", "Save it as UTF-8.")
     raise setting_error("unreadable", "it cannot be read: {0}", why, hint=hint)
 
 

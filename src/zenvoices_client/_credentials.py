@@ -11,7 +11,7 @@ from attrs import field, frozen
 from _client_kit._arguments import check_credential, read_environment
 from _client_kit._redaction import hide_arguments
 from _client_kit._secret import Secret, refuse_pickling
-from _client_kit._tokens import TokenCaches
+from _client_kit._tokens import TokenCache
 
 
 def _secret(value: str | Secret) -> Secret:
@@ -42,7 +42,7 @@ class UserLogin:
     user: str
     password: Secret = field(converter=_secret)
     organisation_code: str = field(kw_only=True)
-    _states: TokenCaches = field(factory=TokenCaches, init=False, repr=False)
+    _states: dict[str, TokenCache] = field(factory=dict[str, TokenCache], init=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         check_credential(self.user, "user", service="zenvoices")

@@ -16,16 +16,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from lxml import etree
-from stdnum import iban, luhn
+from stdnum import iban
 from stdnum.be import vat as belgian
-from stdnum.fr import siren
-from stdnum.fr import tva as french
-from stdnum.lu import tva as luxembourgish
 
 from bridge import ubl
 from bridge.testing import Sample, SampleParty, sample
 from bridge.testing._samples.parties import COMPANY, PARTNERS
-from bridge.testing._samples.pdf import write_pdf
 from support.en16931 import broken_rules, schema_fault
 
 KINDS: tuple[ubl.Kind, ...] = ("invoice", "credit note")
@@ -34,21 +30,18 @@ anything = st.builds(
     sample,
     st.integers(0, 1_000_000),
     kind=st.sampled_from(KINDS),
-    lines=st.integers(1, 60),
     attach_pdf=st.booleans(),
     sale=st.booleans(),
 )
 
 
 def every_sort() -> list[Sample]:
-    """Return samples with each partner, of each kind, in each direction, short and long."""
+    """Return samples with each partner, of each kind, in each direction."""
     made = [
         sample(n, kind=kind, sale=sale)
         for n, kind, sale in product(range(len(PARTNERS)), KINDS, (False, True))
     ]
-    made += [sample(n, lines=n) for n in (1, 2, 7, 40)]
-    made += [sample(3, attach_pdf=False), sample(4, pdf_size=100_000)]
-    return made
+    return [*made, sample(3, attach_pdf=False)]
 
 
 @pytest.mark.long
@@ -59,7 +52,7 @@ def test_samples_pass_en_16931(tmp_path: Path) -> None:
         files.append(tmp_path / f"{n}.xml")
         files[-1].write_bytes(made.content)
     answers = broken_rules(files)
-    assert len(answers) == len(files) == 42
+    assert len(answers) == len(files) == 37
     assert [broken for _, broken in answers] == [[]] * len(files)
     assert min(fired for fired, _ in answers) > 20
 
@@ -79,17 +72,15 @@ def test_broken_samples_are_noticed(tmp_path: Path) -> None:
         "BR-CO-10": re.sub(rb"(<cbc:LineExtensionAmount[^>]*>)", rb"\g<1>9", good, count=1),
         "BR-S-08": re.sub(rb"(<cbc:TaxableAmount[^>]*>)", rb"\g<1>9", good, count=1),
         "BR-61": re.sub(rb"<cac:PayeeFinancialAccount>.*</cac:PayeeFinancialAccount>", b"", good),
-        "BR-IC-10": sample(2).content.replace(b"VATEX-EU-IC", b"").replace(b"Intra-community", b""),
     }
     files = []
     for rule, content in changes.items():
-        assert content not in (good, sample(2).content)
+        assert content != good
         files.append(tmp_path / f"{rule}.xml")
         files[-1].write_bytes(content)
     answers = dict(zip(changes, broken_rules(files), strict=True))
-    for rule in changes.keys() - {"BR-IC-10"}:
-        assert rule in answers[rule][1], answers[rule]
-    assert answers["BR-IC-10"][1]
+    for rule, answer in answers.items():
+        assert rule in answer[1], answer
     swapped = re.sub(rb"(<cbc:IssueDate>.*)\n(<cbc:DueDate>.*)\n", rb"\2\n\1\n", good)
     assert "IssueDate" in str(schema_fault(swapped))
 
@@ -136,28 +127,18 @@ def test_the_sums_are_right(made: Sample) -> None:
     )
     for taxable, rate, amount in subtotals:
         assert abs(taxable * rate / 100 - amount) <= Decimal("0.005")
-    border = made.supplier.country != made.customer.country
-    assert (tax == 0) == border
 
 
 def check_numbers(party: SampleParty) -> None:
     """Check the numbers of `party` with python-stdnum."""
     iban.validate(party.iban)
-    if party.country == "BE":
-        belgian.validate(party.vat_number)
-        assert party.vat_number == f"BE{party.enterprise_number}"
-    elif party.country == "FR":
-        french.validate(party.vat_number)
-        siren.validate(party.enterprise_number)
-        assert luhn.is_valid(party.enterprise_number)
-    else:
-        luxembourgish.validate(party.vat_number)
+    belgian.validate(party.vat_number)
+    assert party.vat_number == f"BE{party.enterprise_number}"
 
 
 def test_numbers_of_the_companies_pass_their_checks() -> None:
-    """Enterprise, VAT and account numbers are valid in Belgium, France and Luxembourg."""
+    """Enterprise, VAT and account numbers are valid in Belgium."""
     parties = [COMPANY, *PARTNERS]
-    assert {party.country for party in parties} == {"BE", "FR", "LU"}
     for party in parties:
         check_numbers(party)
     for field in ("name", "prefix", "vat_number", "enterprise_number", "iban"):
@@ -168,14 +149,6 @@ def test_a_sample_says_which_one_it_is() -> None:
     """In a shell it is one short line, without the bytes of the document."""
     made = sample(0)
     assert repr(made) == f"<Sample invoice BDM-2026-00000: {made.total} EUR>"
-
-
-def test_credit_note_names_its_invoice() -> None:
-    """A credit note of the same number refers to the invoice it corrects."""
-    note = sample(5, kind="credit note")
-    reference = f"<cbc:ID>{sample(5).number}</cbc:ID></cac:InvoiceDocumentReference>"
-    assert reference.encode() in note.content
-    assert note.number != sample(5).number
 
 
 def test_samples_differ_from_each_other() -> None:
@@ -195,7 +168,7 @@ def test_samples_are_the_same_everywhere() -> None:
     """Another process, with other hashes, makes the same bytes."""
     code = (
         "import hashlib; from bridge.testing._samples.sample import sample\n"
-        "print(hashlib.sha256(b''.join(sample(n, pdf_size=5000).content for n in range(20)))"
+        "print(hashlib.sha256(b''.join(sample(n).content for n in range(20)))"
         ".hexdigest())"
     )
     other = subprocess.run(
@@ -205,7 +178,7 @@ def test_samples_are_the_same_everywhere() -> None:
         text=True,
         check=True,
     )
-    here = b"".join(sample(n, pdf_size=5000).content for n in range(20))
+    here = b"".join(sample(n).content for n in range(20))
     assert other.stdout.strip() == hashlib.sha256(here).hexdigest()
 
 
@@ -215,10 +188,9 @@ def pdf_text(data: bytes) -> list[str]:
     return [page.extract_text() for page in reader.pages]
 
 
-@pytest.mark.parametrize("lines", [1, 3, 200])
-def test_pdf_shows_the_document(lines: int) -> None:
+def test_pdf_shows_the_document() -> None:
     """A strict reader opens the PDF and finds supplier, number and total in it."""
-    made = sample(4, lines=lines)
+    made = sample(4)
     shown = pdf_text(made.pdf)
     assert len(shown) == 1
     assert made.supplier.name in shown[0]
@@ -241,28 +213,3 @@ def test_pdf_is_the_one_embedded() -> None:
     assert isinstance(bare, ubl.UblInvoice)
     assert bare.attachments == ()
     assert sample(6, attach_pdf=False).pdf == made.pdf
-
-
-@pytest.mark.parametrize("size", [1_500, 2_000, 10_007, 1_500_000])
-def test_pdf_has_the_size_asked_for(size: int) -> None:
-    """The PDF has exactly that many bytes, still opens, and hardly compresses."""
-    made = sample(1, pdf_size=size)
-    assert len(made.pdf) == size
-    assert made.number in pdf_text(made.pdf)[0]
-    assert size * 4 / 3 < len(made.content) < size * 4 / 3 + 7_000
-
-
-def test_what_cannot_be_made_is_refused() -> None:
-    """A negative number, no line, and a PDF smaller than its text are mistakes."""
-    with pytest.raises(ValueError, match="counted from 0"):
-        sample(-1)
-    with pytest.raises(ValueError, match="at least one line"):
-        sample(0, lines=0)
-    with pytest.raises(ValueError, match=r"at least \d+ bytes, not 100"):
-        sample(0, pdf_size=100)
-
-
-def test_pdf_shows_brackets_and_backslashes() -> None:
-    """What has a meaning in PDF's own syntax is shown as it is."""
-    line = r"a) b ( c \ d \( (e)"
-    assert line in pdf_text(write_pdf(["first", line]))[0]

@@ -52,7 +52,7 @@ SAME = {
         "said",
     ),
     *("arguments", "client id"),
-    *("with_documents", "of_document", "bytes", "operation", "seconds", "export", "no_port"),
+    *("with_documents", "of_document", "operation", "seconds", "export", "no_port"),
 }
 """Codes whose words may be the same in two languages."""
 

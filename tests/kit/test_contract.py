@@ -15,14 +15,7 @@ from hypothesis import strategies as st
 from _client_kit._contract import Contract, Operation, load_contract
 from _client_kit._errors import (
     ConfigurationError,
-    NotFoundError,
-    PermissionDeniedError,
-    ProtocolError,
-    RejectedError,
-    ServiceError,
-    UnavailableError,
 )
-from _client_kit._status import name_correction
 from support.kit_service import operation
 
 PROPERTIES = ("id", "name", "files[].id", "files[].size", "party.name", "party.address.city")
@@ -231,45 +224,6 @@ def test_method_that_cannot_work_is_refused(package: str, name: str, methods: se
             assert load_contract(package).patched({name: {"method": method}})[name].method == method
             taken.add(method)
     assert taken == methods
-
-
-@pytest.mark.parametrize(
-    ("changes", "shown"),
-    [
-        ({"path": "/v2/things"}, "GET /v2/things"),
-        ({"method": "POST"}, "POST /spaces/{space_id}/things/{thing_id}"),
-        ({"query": {"since": "after"}}, "query since=after"),
-        ({"path": "/v2", "rename": {"name": "title"}}, "GET /v2, rename name=title"),
-        ({}, ""),
-    ],
-)
-def test_a_corrected_operation_tells_what_was_changed(changes: Any, shown: str) -> None:
-    """For the message of a call that fails with it; what was not changed is left out."""
-    assert patched(changes).correction == shown
-
-
-@pytest.mark.parametrize(
-    ("error", "named"),
-    [
-        (NotFoundError, True),
-        (ConfigurationError, True),
-        (ProtocolError, True),
-        (RejectedError, True),
-        (UnavailableError, False),
-        (PermissionDeniedError, False),
-    ],
-)
-def test_a_failure_names_the_correction_that_may_cause_it(
-    error: type[ServiceError], named: bool
-) -> None:
-    """A call at another address, or with other names; a service that is down has other causes."""
-    for changes in ({"path": "/v2"}, {}):
-        failed = error("failed", service="bridge", hint="Look.")
-        name_correction(failed, patched(changes))
-        assert ("Your contract= changes things.get to GET /v2" in str(failed.hint)) == (
-            named and bool(changes)
-        )
-        assert str(failed.hint).endswith("Look.")
 
 
 def test_a_patch_that_is_no_file_is_told_where_it_was_looked_for() -> None:

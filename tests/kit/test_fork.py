@@ -15,7 +15,7 @@ from _client_kit import _tokens
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._clock import Deadline
 from _client_kit._sync._calls import Calls
-from _client_kit._tokens import TokenCaches
+from _client_kit._tokens import TokenCache
 from support.forks import forks, in_child
 from support.kit_service import READ, Service, dialect
 
@@ -29,7 +29,7 @@ def calls_of(kind: type[_C], base_url: str, transport: Any = None) -> _C:
     """A client's calls."""
     return kind(
         dialect(),
-        TokenCaches(),
+        {},
         base_url=base_url,
         timeout=5.0,
         deadline=5.0,
@@ -69,8 +69,7 @@ def test_turn_taken_in_the_parent_does_not_block_the_child() -> None:
 
 def test_lock_held_in_the_parent_is_free_in_the_child() -> None:
     """A fork at the very moment another thread reads the token state blocks nobody."""
-    states = TokenCaches()
-    state = states.at("https://api.example")
+    state = TokenCache()
 
     def job() -> None:
         assert state.current() is None

@@ -8,7 +8,6 @@ import pickle
 import stat
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any
 
 import attrs
 import httpx
@@ -24,7 +23,7 @@ from _client_kit._request import PreparedRequest
 from _client_kit._response import ApiResponse, Token
 from _client_kit._secret import Secret
 from _client_kit._status import meaning_of
-from _client_kit._tokens import TokenCache, TokenCaches
+from _client_kit._tokens import TokenCache
 from support.kit_service import READ, dialect
 
 CANARY = "canary-7d1f"
@@ -46,7 +45,6 @@ def test_secret_shows_only_itself_when_asked() -> None:
         repr(secret),
         str(secret),
         f"{secret}",
-        f"{secret:>40}",
         f"{secret!r}",
         "%s" % secret,  # noqa: UP031 - as a log call does
         repr(holder),
@@ -54,6 +52,9 @@ def test_secret_shows_only_itself_when_asked() -> None:
         repr([getattr(secret, name) for name in dir(secret) if name != "reveal"]),
     ]
     assert CANARY not in " ".join(shown)
+    with pytest.raises(TypeError) as caught:
+        f"{secret:>40}"
+    assert CANARY not in str(caught.value)
     assert secret.reveal() == CANARY
     assert Secret(secret).reveal() == CANARY
 
@@ -66,13 +67,6 @@ def test_secret_equality_and_truth() -> None:
     assert not Secret("")
     with pytest.raises(TypeError):
         hash(Secret("a"))
-
-
-@pytest.mark.parametrize("value", [None, 7, b"bytes"])
-def test_secret_of_another_type(value: Any) -> None:
-    """Only text is a secret; the error names the type and not the value."""
-    with pytest.raises(TypeError, match=f"not {type(value).__name__}"):
-        Secret(value)
 
 
 @pytest.mark.parametrize("value", [Secret(CANARY), Holder("x", Secret(CANARY))])
@@ -221,14 +215,6 @@ def test_rejection_outlives_everything() -> None:
             state.current()
         caught.append(info.value)
     assert len({id(one) for one in (*caught, error)}) == 3
-
-
-def test_states_by_address() -> None:
-    """One state per address; their text names no address."""
-    states = TokenCaches()
-    assert states.at("https://a.example") is states.at("https://a.example")
-    assert states.at("https://a.example") is not states.at("https://b.example")
-    assert "example" not in repr(states)
 
 
 def test_atomic_file_appears_whole(tmp_path: Path) -> None:

@@ -12,7 +12,7 @@ import pytest
 from _client_kit import _runtime_async as runtime
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._clock import Deadline
-from _client_kit._tokens import TokenCaches
+from _client_kit._tokens import TokenCache
 from support.kit_service import ORIGIN, READ, Service, dialect
 from support.kit_sockets import Peer, server
 
@@ -80,7 +80,7 @@ def test_flight_serves_several_loops() -> None:
 
 def test_token_state_serves_loops_one_after_another() -> None:
     """A credential outlives the loop it was first used in."""
-    states = TokenCaches()
+    states: dict[str, TokenCache] = {}
     service = Service()
 
     async def once() -> None:
@@ -116,7 +116,7 @@ def test_client_serves_loops_one_after_another() -> None:
     with server(talk) as (url, connections):
         calls = AsyncCalls(
             dialect(),
-            TokenCaches(),
+            {},
             base_url=url,
             timeout=5.0,
             deadline=20.0,

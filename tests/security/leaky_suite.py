@@ -11,7 +11,6 @@ import pytest
 from _client_kit._async import _calls
 from _client_kit._response import Token
 from _client_kit._secret import Secret
-from _client_kit._tokens import TokenCaches
 from banqup_client import BanqupClient, ClientCredentials, ServiceError
 from banqup_client._sync._storage import Storage
 from banqup_client.testing import FakeBanqup
@@ -29,7 +28,8 @@ def secret() -> str:
 
 def token(address: str) -> str:
     """A token that was fetched from an address."""
-    TokenCaches().at(address).store(Token(Secret(WORD), 60.0), 0.0)
+    client = BanqupClient(ClientCredentials("demo-app", "of-nobody-5d1c"), base_url=address)
+    client._calls._state.store(Token(Secret(WORD), 60.0), 0.0)
     return WORD
 
 

@@ -33,9 +33,11 @@ from _pytest.raises import RaisesExc, RaisesGroup
 
 import bridge
 from _client_kit._address import origin_of
+from _client_kit._async._calls import AsyncCalls
 from _client_kit._errors import ServiceError
 from _client_kit._secret import Secret
-from _client_kit._tokens import TokenCache, TokenCaches
+from _client_kit._sync._calls import Calls
+from _client_kit._tokens import TokenCache
 from _client_kit.fakes.service import FakeService
 from banqup_client._async._storage import AsyncStorage
 from banqup_client._fake.credentials import SignedUrls
@@ -271,7 +273,12 @@ def install() -> None:
                 if headers.get(name) == value:
                     del headers[name]
 
-    after(TokenCaches, "at", lambda state, _states, address: addresses.update({id(state): address}))
+    for kind in (Calls, AsyncCalls):
+        after(
+            kind,
+            "__init__",
+            lambda _none, calls, *_: addresses.update({id(calls._state): calls.base_url}),
+        )
     before(
         TokenCache,
         "store",
@@ -279,7 +286,8 @@ def install() -> None:
             token.value.reveal(), origin_of(addresses.get(id(state), ""))
         ),
     )
-    after(Secret, "__init__", lambda _none, secret, *_: watch.add(secret.reveal()))
+    # A caller without a type checker may have made a secret of bytes.
+    after(Secret, "__init__", lambda _none, secret, *_: watch.add(f"{secret.reveal()}"))
     after(FakeService, "_issue", lambda token, *_: watch.add(token))
     after(SignedUrls, "sign", lambda url, *_: watch.add(url))
     before(FakeService, "finish", answering)

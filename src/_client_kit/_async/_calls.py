@@ -24,7 +24,6 @@ from _client_kit._contract import Operation
 from _client_kit._errors import (
     ConfigurationError,
     CredentialsError,
-    RejectedError,
     ServiceError,
     UnavailableError,
 )
@@ -49,10 +48,10 @@ from _client_kit._request import (
 from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._retry import RetryPolicy
 from _client_kit._signals import raised_by_signal_handler, signal_error
-from _client_kit._status import ADDRESS_HINT, name_correction
+from _client_kit._status import ADDRESS_HINT
 from _client_kit._text import Text, joined
 from _client_kit._tls import opened, proxy_of, shared_ssl_context
-from _client_kit._tokens import TokenCache, TokenCaches
+from _client_kit._tokens import TokenCache
 from _client_kit._version import __version__
 
 _T = TypeVar("_T")
@@ -70,7 +69,7 @@ class AsyncCalls:
     def __init__(
         self,
         dialect: Dialect,
-        states: TokenCaches,
+        states: dict[str, TokenCache],
         *,
         base_url: str,
         timeout: float,
@@ -87,7 +86,8 @@ class AsyncCalls:
         self.timeout = check_seconds(timeout, "timeout", service=self.service)
         self.deadline = check_seconds(deadline, "deadline", service=self.service)
         self._dialect = dialect
-        self._state: TokenCache = states.at(self.base_url)
+        # By address: a token is never sent to another one.
+        self._state = states.setdefault(self.base_url, TokenCache())
         self.user_agent = f"banqup-zenvoices/{__version__}"
         if user_agent:
             check_header_text(user_agent, "user_agent", service=self.service)
@@ -186,7 +186,6 @@ class AsyncCalls:
         deadline: float | None = None,
         decoded: bool = True,
         check: Callable[[], object] = unchecked,
-        max_bytes: int | None = None,
     ) -> tuple[Any, ApiResponse]:
         """Call an operation and return its payload and the whole response.
 
@@ -203,7 +202,6 @@ class AsyncCalls:
                 such an answer is None.
             check: Function that is called before each request that changes something, and before
                 each piece of its body; it raises an exception to stop the call.
-            max_bytes: Largest size of the request's body in bytes; None for no limit.
 
         Raises:
             ServiceError: The call failed; the subclass gives the kind of failure.
@@ -214,24 +212,15 @@ class AsyncCalls:
         sends = None if json is None else operation.rename_out(json)
         if operation.function is not None:
             default = Call(operation.method, target, query=pairs, json=sends, safe=operation.safe)
-            return await self.run(operation, asked(default=default), limit, max_bytes=max_bytes)
-        try:
-            url = url_with(self.base_url + target, pairs)
-            parts = [] if sends is None else json_parts(sends)
-            request = self._prepare(operation, url, parts, max_bytes)
-            answer = await self._send(request, limit)
-            if not decoded:
-                return operation.rename_in(self._dialect.unwrap(answer.json_or_none())), answer
-            return self._dialect.payload(answer, operation), answer
-        except ServiceError as error:
-            error.operation = error.operation or operation.name
-            if error.operation == operation.name:  # and not that of the token request
-                name_correction(error, operation)
-            raise
+            return await self.run(operation, asked(default=default), limit)
+        url = url_with(self.base_url + target, pairs)
+        parts = [] if sends is None else json_parts(sends)
+        answer = await self._send(self._prepare(operation, url, parts), limit)
+        if not decoded:
+            return operation.rename_in(self._dialect.unwrap(answer.json_or_none())), answer
+        return self._dialect.payload(answer, operation), answer
 
-    async def request(
-        self, call: Call, *, timeout: float | None = None, deadline: float | None = None
-    ) -> Any:
+    async def request(self, call: Call, limit: Deadline) -> Any:
         """Make a call that a user has written and return its payload.
 
         Raises:
@@ -239,20 +228,14 @@ class AsyncCalls:
             ServiceError: The call failed; the subclass gives the kind of failure.
         """
         check_instance(call, Call, "the argument of request()", service=self.service)
-        limit = self.limit(deadline, timeout)
         return (await self._make(call, self._step(call, _BY_HAND), limit))[0]
 
     async def run(
-        self,
-        operation: Operation,
-        asked: object,
-        limit: Deadline,
-        *,
-        max_bytes: int | None = None,
+        self, operation: Operation, asked: object, limit: Deadline
     ) -> tuple[Any, ApiResponse]:
         """Run a user's function for an operation, and make the calls that it yields.
 
-        ``asked`` is the argument of the function; ``max_bytes`` is as in :meth:`call`.
+        ``asked`` is the argument of the function.
 
         Returns:
             The return value of the function, and the response to the function's last call. If the
@@ -269,9 +252,7 @@ class AsyncCalls:
                 problem: BaseException | None = None
                 last: ApiResponse | None = None
                 try:
-                    request = self._step(call, operation, max_bytes)
-                except RejectedError as error:  # the body is larger than max_bytes
-                    run.close(error)
+                    request = self._step(call, operation)
                 except ConfigurationError as error:
                     run.refuse(f"yielded a call that cannot be made ({error.message})")
                 step = request.operation
@@ -289,12 +270,11 @@ class AsyncCalls:
             raise
         return run.result, evolve(answer, conclusive=run.conclusive)
 
-    def _step(self, call: Call, within: Operation, max_bytes: int | None = None) -> PreparedRequest:
+    def _step(self, call: Call, within: Operation) -> PreparedRequest:
         """Return the request for a call that a user has written.
 
         Raises:
             ConfigurationError: The call is not valid.
-            RejectedError: The body is larger than ``max_bytes``.
         """
         try:
             step = operation_of(call, within, service=self.service, origin=self.origin)
@@ -307,7 +287,7 @@ class AsyncCalls:
                 parts = [FileSource.of(call.content)]
             elif call.json is not None:
                 parts = json_parts(call.json)
-            return self._prepare(step, url, parts, max_bytes, call.headers)
+            return self._prepare(step, url, parts, call.headers)
         except ServiceError:
             raise
         except Exception as error:
@@ -328,7 +308,6 @@ class AsyncCalls:
         operation: Operation,
         url: str,
         parts: list[BodyPart],
-        max_bytes: int | None,
         own: Mapping[str, str] | None = None,
     ) -> PreparedRequest:
         """Return a request with its headers; a body that contains files is streamed.
@@ -338,17 +317,10 @@ class AsyncCalls:
         headers = dict(self._headers)
         content: AsyncContent | None = None
         if parts:
-            first, size = parts[0], size_of(parts)
-            if max_bytes is not None and size > max_bytes:
-                message = Text(
-                    "upload_over_limit",
-                    "{0}: {1} bytes to send, the limit is {2}",
-                    *(operation.name, size, max_bytes),
-                )
-                raise RejectedError(message, service=self.service, status=413, code="too_large")
+            first = parts[0]
             kind = "octet-stream" if isinstance(first, FileSource) else "json"
             headers["Content-Type"] = f"application/{kind}"
-            headers["Content-Length"] = str(size)
+            headers["Content-Length"] = str(size_of(parts))
             content = AsyncJsonBody(parts, service=self.service)
             if len(parts) == 1 and isinstance(first, bytes):
                 content = first
@@ -362,17 +334,15 @@ class AsyncCalls:
 
     async def _send(self, request: PreparedRequest, limit: Deadline) -> ApiResponse:
         """Send a request with a token, which is renewed once if the service rejects it."""
-        once = partial(self._succeed, request, limit)
-        return await self.repeat(once, request.operation, limit, with_token=True)
 
-    async def _succeed(
-        self, request: PreparedRequest, limit: Deadline, token: Token
-    ) -> ApiResponse:
-        answer = await self._exchange(request, limit, token)
-        error = self._dialect.failure(answer, request.operation)
-        if error is not None:
-            raise error
-        return answer
+        async def once(token: Token) -> ApiResponse:
+            answer = await self._exchange(request, limit, token)
+            error = self._dialect.failure(answer, request.operation)
+            if error is not None:
+                raise error
+            return answer
+
+        return await self.repeat(once, request.operation, limit, with_token=True)
 
     async def repeat(
         self,
@@ -497,7 +467,6 @@ class AsyncCalls:
             if error.hint is ADDRESS_HINT:
                 asked = Text("asked_address", "The address asked was {0}.", self.origin)
                 error.hint = joined(" ", asked, error.hint)
-            name_correction(error, operation)
             error.applied = False  # the call that needs the token was not sent
             # A deadline that ended the tries is this call's own.
             in_time = limit.remaining() > 0

@@ -80,7 +80,7 @@ class AsyncApiClient:
             ConfigurationError: The call is not valid.
             ServiceError: The call failed; the subclass gives the kind of failure.
         """
-        return await self._calls.request(call, timeout=timeout, deadline=deadline)
+        return await self._calls.request(call, self._calls.limit(deadline, timeout))
 
     @property
     def operations(self) -> frozenset[str]:

@@ -79,7 +79,7 @@ class ApiClient:
             ConfigurationError: The call is not valid.
             ServiceError: The call failed; the subclass gives the kind of failure.
         """
-        return self._calls.request(call, timeout=timeout, deadline=deadline)
+        return self._calls.request(call, self._calls.limit(deadline, timeout))
 
     @property
     def operations(self) -> frozenset[str]:

@@ -7,7 +7,7 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from _client_kit._arguments import argument_error, check_service_word
+from _client_kit._arguments import argument_error, check_word
 from _client_kit._async._client import AsyncCallGroup
 from _client_kit._async._paging import AsyncListing
 from _client_kit._json import is_list, is_object
@@ -65,7 +65,7 @@ class AsyncDocuments(AsyncCallGroup):
             wanted = f"a whole number from 1 to {MAX_PAGE_SIZE}"
             raise argument_error("page_size", wanted, page_size, service="banqup")
         if folder is not None:
-            check_service_word(folder, FOLDERS, "folder", service="banqup")
+            check_word(folder, FOLDERS, "folder", service="banqup")
         since = to_wire_time(updated_since, "updated_since", service="banqup")
         operation = self._contract["documents.list"]
         own = operation.function is not None
@@ -221,7 +221,7 @@ class AsyncDocuments(AsyncCallGroup):
             OutcomeUnknownError: The document may exist: list the documents before trying again.
             RejectedError: Banqup refused the document.
         """
-        check_service_word(folder, FOLDERS, "folder", service="banqup")
+        check_word(folder, FOLDERS, "folder", service="banqup")
         details = encode(DocumentMetadata(supplier=supplier, customer=customer))
         if due_date is not None:
             details["dueDate"] = due_date.isoformat()[:10]  # of a datetime, its date

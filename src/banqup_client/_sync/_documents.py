@@ -8,7 +8,7 @@ from datetime import date, datetime
 from functools import partial
 from typing import Any
 
-from _client_kit._arguments import argument_error, check_service_word
+from _client_kit._arguments import argument_error, check_word
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode, encode
 from _client_kit._response import Page, fingerprint, rows_in, unexpected
@@ -66,7 +66,7 @@ class Documents(CallGroup):
             wanted = f"a whole number from 1 to {MAX_PAGE_SIZE}"
             raise argument_error("page_size", wanted, page_size, service="banqup")
         if folder is not None:
-            check_service_word(folder, FOLDERS, "folder", service="banqup")
+            check_word(folder, FOLDERS, "folder", service="banqup")
         since = to_wire_time(updated_since, "updated_since", service="banqup")
         operation = self._contract["documents.list"]
         own = operation.function is not None
@@ -222,7 +222,7 @@ class Documents(CallGroup):
             OutcomeUnknownError: The document may exist: list the documents before trying again.
             RejectedError: Banqup refused the document.
         """
-        check_service_word(folder, FOLDERS, "folder", service="banqup")
+        check_word(folder, FOLDERS, "folder", service="banqup")
         details = encode(DocumentMetadata(supplier=supplier, customer=customer))
         if due_date is not None:
             details["dueDate"] = due_date.isoformat()[:10]  # of a datetime, its date

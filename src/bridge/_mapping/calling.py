@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Coroutine, Sequence
+from collections.abc import Sequence
 from contextlib import suppress
 from typing import Any
 
@@ -70,7 +70,7 @@ def judge(rule: Exportable, document: Document) -> Verdict:
     reason = Text(
         "rule_returned",
         "return True or False from exportable=, or Wait(...) or Skip(...): it returned {0}",
-        _kind_of(said),
+        type(said).__name__,
     )
     return BrokenRule(reason, client_action=False)
 
@@ -83,25 +83,15 @@ def describe_exception(error: Exception, function: str = "the mapper") -> str:
 
 
 def describe_result(result: object) -> str:
-    """Return one line that says why a mapper's result has the wrong type."""
-    if isinstance(result, Coroutine):
-        result.close()
-        return Text(
-            "mapper_coroutine",
-            "the mapper is a coroutine function, which only AsyncConnection takes",
-        )
+    """Return one line that says why a mapper's result has the wrong type.
+
+    The line has the name of the type, not the value: it may be customer data.
+    """
     return Text(
         "mapper_returned",
         "return an InboxUpload or Skip(...) from the mapper: it returned {0}",
-        _kind_of(result),
+        type(result).__name__,
     )
-
-
-def _kind_of(result: object) -> str:
-    """Return ``"None"`` or the name of a value's type, not the value: it may be customer data."""
-    if isinstance(result, type):
-        return f"class {result.__name__}"
-    return "None" if result is None else type(result).__name__
 
 
 def sent_details(upload: InboxUpload, files: Sequence[SourceFile]) -> dict[str, Any]:

@@ -91,15 +91,17 @@ class ContractChecks:
         export needs, or have it with another type.
         """
         expected = self._expected
-        needed = expected.essential.get(operation, frozenset())
+        essential = expected.essential.get(operation, frozenset())
+        needed = [fact.removeprefix("reads:") for fact in essential if fact.startswith("reads:")]
         shape = shape_of(answers)
         details: list[Text] = []
         renames: dict[str, str] = {}
-        for path, wanted in expected.kinds.get(operation, {}).items():
+        for path in sorted(needed):
+            wanted = expected.kinds_of(operation, path)
             above, _, name = path.rpartition(".")
             holder = shape.get(above, Schema())
             # Without an object in any answer, nothing is known of its properties.
-            if f"reads:{path}" not in needed or above in renames or holder.kinds <= {"null"}:
+            if above in renames or holder.kinds <= {"null"}:
                 continue
             came = shape.get(path, Schema()).kinds
             alike = [item for item in holder.members if letters(item) == letters(name) and not came]

@@ -8,10 +8,9 @@ from typing import Any
 
 from attrs import frozen
 
-from _client_kit._arguments import check_word
 from _client_kit._text import Text, code_of, joined
 from _client_kit._times import local_time
-from bridge._delivery.delivery import STATES, Delivery, WaitReason
+from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View, plain_data
 from bridge._reports.texts import HEADINGS, say
 
@@ -83,20 +82,7 @@ class Deliveries(tuple[DeliveryRow, ...], Printable):
         """Return a list of the lines as data that JSON can hold."""
         return [row.to_dict() for row in self]
 
-    def of_state(self, *states: str) -> Deliveries:
-        """Return the lines that are in one of these states.
-
-        Raises:
-            ConfigurationError: There is no such state. The first column of a table shows statuses,
-                which are other words.
-        """
-        for state in states:
-            check_word(state, STATES, "a state", service="bridge")
-        return Deliveries(row for row in self if row.state in states)
-
     def _view(self) -> View:
-        if not self:
-            return View(say("no documents"))
         return View(document_count(len(self)), tables=(table(self),))
 
 

@@ -262,10 +262,7 @@ class Activation(Result):
     notes: tuple[str, ...] = ()
 
     def _view(self) -> View:
-        facts = _facts(
-            ("active since", self.activated_at),
-            ("company number", str(self.company_id or "")),
-        )
+        facts = _facts(("active since", self.activated_at))
         if self.new:
             left = say("baseline", self.baseline), _shown(self.baseline)
             facts = (*facts, left, *_facts(("waiting", self.waiting)))

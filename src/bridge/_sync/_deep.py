@@ -7,7 +7,6 @@ are run too: their results are compared, not the raw answers.
 
 from __future__ import annotations
 
-import io
 import logging
 import tempfile
 import uuid
@@ -33,7 +32,6 @@ from zenvoices_client import Attachment, Company, InboxUpload, ZenvoicesClient
 logger = logging.getLogger("bridge")
 
 LONG_AGO = datetime(2020, 1, 1, tzinfo=UTC)
-MAX_BYTES = 64 * 1024 * 1024
 NO_FILE = Text("no_document_to_see", "the space holds no document with a file to look at")
 NOT_SCANNED = Text("not_scanned", "the file is not scanned yet: look again later")
 NOT_READ_BACK = Text(
@@ -42,14 +40,11 @@ NOT_READ_BACK = Text(
     "Zenvoices. If it is there, correct inbox.details or inbox.list; until then a document whose "
     "upload breaks off is held as uncertain.",
 )
-FIND_WRONG = Text(
+LOOK_UP_WRONG = Text(
     "hint_find",
-    "Correct your function for inbox.find: it returns the document with its externalId, and None "
-    "once a call has said that there is none.",
-)
-NOT_LOOKED_UP = Text(
-    "hint_query",
-    "Check path and query names: ZenvoicesClient(contract={0}).",
+    "Correct path and query names with ZenvoicesClient(contract={0}), or your function for "
+    "inbox.find: it returns the document with its externalId, and None once a call has said that "
+    "there is none.",
     '{"inbox.details": {"query": {"external_id": "..."}}}',
 )
 
@@ -66,7 +61,8 @@ def look_deeper(
 ) -> Verification:
     """Return the verification with one more check for each operation.
 
-    The calls only read, unless a test document is to be sent.
+    The calls only read, unless a test document is to be sent. It is not sent if a check of the
+    verification failed.
     """
     source, target = ContractChecks(BANQUP, lang), ContractChecks(ZENVOICES, lang)
     _read_banqup(source, banqup, space_id)
@@ -75,10 +71,7 @@ def look_deeper(
     except ServiceError:  # the check of the company code reports this error
         known = Company()
     _read_zenvoices(target, zenvoices, known.id)
-    if sample and (verification.error is not None or known.id is None):
-        note = Text("not_sent_checks", "other checks failed, so nothing was sent")
-        target.skipped(note, "inbox.upload")
-    elif sample and known.id is not None:
+    if sample and verification.error is None and known.id is not None:
         _send(target, zenvoices, known.code or "", known.id, marked(sample))
     checks = source.made + target.made
     error = verification.error
@@ -172,9 +165,8 @@ def _read_document(
         checks.skipped(Text("no_file_to_fetch", "there is no file to fetch"), "files.download")
         return
     with checks.calling("files.download"), tempfile.TemporaryFile() as target:
-        client.files.download(space_id, file_id, target, max_bytes=MAX_BYTES)
-        note = Text("bytes", "{0} byte|{0} bytes", target.seek(0, io.SEEK_END))
-        checks.answered("files.download", [], note)
+        client.files.download(space_id, file_id, target)
+        checks.answered("files.download", [])
 
 
 def _read_zenvoices(
@@ -200,15 +192,11 @@ def _read_zenvoices(
         ids = [item.external_id for item in page.items if item.company_id in (None, company_id)]
         known = next(filter(None, ids), None)
     with checks.calling("inbox.details"):
-        _look_up(checks, client, known, company_id, FIND_WRONG if own else NOT_LOOKED_UP)
+        _look_up(checks, client, known, company_id)
 
 
 def _look_up(
-    checks: ContractChecks,
-    client: ZenvoicesClient,
-    known: str | None,
-    company_id: int,
-    remedy: str,
+    checks: ContractChecks, client: ZenvoicesClient, known: str | None, company_id: int
 ) -> None:
     """Look up ``known``, an external id that the inbox lists, and an id that no document has.
 
@@ -220,7 +208,7 @@ def _look_up(
         found = client.inbox.find(external_id=known, company_id=company_id)
         if found.document is None:
             template = "a document that the inbox lists is answered by {0!r}"
-            checks.wrong(name, Text("listed_not_found", template, found.outcome), remedy)
+            checks.wrong(name, Text("listed_not_found", template, found.outcome), LOOK_UP_WRONG)
             return
         answers = [encode(found.document)]
     nothing = client.inbox.find(external_id=_new_id("none"), company_id=company_id)
@@ -231,7 +219,7 @@ def _look_up(
             "id_ignored",
             "the look-up of an id that does not exist proves nothing: is the id ignored?",
         )
-        checks.wrong(name, note, remedy)
+        checks.wrong(name, note, LOOK_UP_WRONG)
 
 
 def _send(

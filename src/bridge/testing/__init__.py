@@ -6,7 +6,6 @@ from bridge.testing._mapper_trials import (
     Trials,
     sample_documents,
     trial_document,
-    try_async_mapper,
     try_mapper,
 )
 from bridge.testing._samples.parties import SampleParty
@@ -24,6 +23,5 @@ __all__ = [
     "sample",
     "sample_documents",
     "trial_document",
-    "try_async_mapper",
     "try_mapper",
 ]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Sequence
 from datetime import UTC, datetime
 from io import BytesIO
@@ -14,6 +13,7 @@ from attrs import evolve, frozen
 
 from _client_kit._text import joined
 from banqup_client import Document, DocumentFile, DocumentMetadata, DocumentStatus, Party
+from bridge._delivery.arguments import check_mapper
 from bridge._delivery.eligibility import Skip
 from bridge._delivery.outcome import label_of
 from bridge._mapping.calling import (
@@ -22,7 +22,7 @@ from bridge._mapping.calling import (
     describe_result,
     sent_details,
 )
-from bridge._mapping.mapper import AsyncMapper, Mapper, SourceFile, default_mapper
+from bridge._mapping.mapper import Mapper, SourceFile, default_mapper
 from bridge._reports.render import Cell, Line, Printable, Table, Tone, View
 from bridge._reports.texts import say
 from bridge.testing._samples.sample import Sample, sample
@@ -41,7 +41,6 @@ def trial_document(
     category: str | None = "INVOICE",
     supplier: str | None = None,
     customer: str | None = None,
-    document_id: str = "00000000-0000-4000-8000-000000000000",
 ) -> TrialDocument:
     """Make a document from files, as arguments for a mapper.
 
@@ -51,7 +50,6 @@ def trial_document(
         category: The category in Banqup, such as ``INVOICE`` or ``CREDIT_NOTE``.
         supplier: The supplier's name in Banqup.
         customer: The customer's name in Banqup.
-        document_id: The document's id.
     """
     files: list[SourceFile] = []
     for place, content in enumerate(contents):
@@ -62,7 +60,7 @@ def trial_document(
         kind = _KINDS.get(Path(name).suffix.lower(), "application/octet-stream")
         files.append(SourceFile(f"file-{place}", name, kind, len(data), BytesIO(data)))
     document = Document(
-        id=document_id,
+        id="00000000-0000-4000-8000-000000000000",
         folder=folder,
         category=category,
         status=DocumentStatus(document="VALIDATED" if folder == "SALES" else "FULLY_APPROVED"),
@@ -218,44 +216,28 @@ def try_mapper(
 ) -> Trials:
     """Call a mapper with sample documents; nothing is sent. Example: ``print(try_mapper(mine))``.
 
+    A coroutine function is tried in a function that runs it with ``asyncio.run()``.
+
     Args:
         mapper: The mapper to try.
         documents: Documents from :func:`trial_document`; by default those of
             :func:`sample_documents`.
+
+    Raises:
+        ConfigurationError: The mapper is a coroutine function, or takes other arguments.
     """
+    check_mapper(mapper, in_tasks=False)
     return Trials(
-        _trial(document, files, _call(mapper, document, files))
+        _trial(mapper, document, files)
         for document, files in (sample_documents() if documents is None else documents)
     )
 
 
-async def try_async_mapper(
-    mapper: AsyncMapper = default_mapper, documents: Iterable[TrialDocument] | None = None
-) -> Trials:
-    """Do the same as :func:`try_mapper` for a mapper that may be a coroutine function."""
-    trials: list[Trial] = []
-    for document, files in sample_documents() if documents is None else documents:
-        result = _call(mapper, document, files)
-        if inspect.isawaitable(result):
-            try:
-                result = await result
-            except Exception as error:  # noqa: BLE001 - the mapper may raise anything
-                result = error
-        trials.append(_trial(document, files, result))
-    return Trials(trials)
-
-
-def _call(mapper: AsyncMapper, document: Document, files: Sequence[SourceFile]) -> object:
-    """Return what the mapper returns, or the exception that it raises."""
+def _trial(mapper: Mapper, document: Document, files: Sequence[SourceFile]) -> Trial:
     try:
-        return call_mapper(mapper, document, files)
+        result = call_mapper(mapper, document, files)
     except Exception as error:  # noqa: BLE001 - the mapper may raise anything
-        return error
-
-
-def _trial(document: Document, files: Sequence[SourceFile], result: object) -> Trial:
-    if isinstance(result, Exception):
-        return Trial(document, "failed", reason=describe_exception(result), error=result)
+        return Trial(document, "failed", reason=describe_exception(error), error=error)
     if isinstance(result, Skip):
         return Trial(document, "skipped", reason=result.reason)
     if not isinstance(result, InboxUpload):

@@ -170,6 +170,8 @@ def _invoice(found: Reader) -> UblInvoice:
     code = values.get("type_code")
     credit = found.root == "CreditNote" or code in _CREDIT_CODES
     currency = values.get("currency")
+    # It differs if a tax total in another currency stands before the document's currency.
+    tax_currency = values.get("tax_currency") or currency
     return UblInvoice(
         kind="credit note" if credit else "invoice",
         root=found.root or "",
@@ -188,7 +190,7 @@ def _invoice(found: Reader) -> UblInvoice:
             tax_exclusive=_decimal(values.get("tax_exclusive")),
             tax_inclusive=_decimal(values.get("tax_inclusive")),
             payable=_decimal(values.get("payable")),
-            tax=_tax(found, currency),
+            tax=None if tax_currency != (currency or tax_currency) else _decimal(values.get("tax")),
         ),
         attachments=tuple(found.attachments),
     )
@@ -200,17 +202,6 @@ def _party(values: Mapping[str, str], side: str) -> UblParty:
         vat_number=values.get(f"{side}.vat_number"),
         enterprise_number=values.get(f"{side}.company_id") or values.get(f"{side}.registered_id"),
     )
-
-
-def _tax(found: Reader, currency: str | None) -> Decimal | None:
-    """Return the first tax total in the document's currency, or None if there is none.
-
-    If the document or a total names no currency, the two count as the same currency.
-    """
-    for code, amount in found.taxes:
-        if code == currency or code is None or currency is None:
-            return _decimal(amount)
-    return None
 
 
 def _decimal(text: str | None) -> Decimal | None:

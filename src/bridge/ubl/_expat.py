@@ -54,7 +54,6 @@ def parse(file: BinaryIO, reader: Reader) -> NotReadable | None:
     parser.CharacterDataHandler = reader.text
     fed = given = reached = 0
     has_wide_characters = False
-    chunk = b""
     try:
         while chunk := file.read(CHUNK):
             # The first chunk of a document in UTF-16 contains a "<", and so a NUL byte.
@@ -86,10 +85,7 @@ def parse(file: BinaryIO, reader: Reader) -> NotReadable | None:
     except expat.ExpatError as error:
         if error.code == _UNKNOWN_ENCODING:
             return NotReadable("encoding", str(error))
-        # Not every error after the last chunk means a truncated file: expat may have deferred an
-        # earlier error.
-        truncated = not chunk and error.code in _UNENDED
-        return NotReadable("truncated" if truncated else "not XML", str(error))
+        return NotReadable("not XML", str(error))
     except (LookupError, ValueError) as error:
         # Before the root element, the error comes from the codec that the document declares. Later
         # it is an error of the caller's file.
@@ -99,12 +95,6 @@ def parse(file: BinaryIO, reader: Reader) -> NotReadable | None:
     return None
 
 
-_UNENDED = {
-    expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_TOKEN],
-    expat.errors.codes[expat.errors.XML_ERROR_NO_ELEMENTS],
-    expat.errors.codes[expat.errors.XML_ERROR_PARTIAL_CHAR],
-    expat.errors.codes[expat.errors.XML_ERROR_UNCLOSED_CDATA_SECTION],
-}
 _UNKNOWN_ENCODING = expat.errors.codes[expat.errors.XML_ERROR_UNKNOWN_ENCODING]
 
 

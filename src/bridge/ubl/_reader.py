@@ -8,10 +8,8 @@ from typing import Literal, TypeAlias
 
 from attrs import frozen
 
-Reason: TypeAlias = Literal[
-    "empty", "not XML", "truncated", "encoding", "DOCTYPE", "too deep", "too big", "not UBL"
-]
-"""Why bytes could not be read as an invoice."""
+Reason: TypeAlias = Literal["empty", "not XML", "encoding", "DOCTYPE", "too big", "not UBL"]
+"""Why bytes could not be read as an invoice. What is nested too deep counts as too big."""
 
 MAX_DEPTH = 200
 """The limit of nesting; a real invoice has less than 20 levels."""
@@ -25,11 +23,10 @@ SEPARATOR = "\f"
 
 ROOTS = ("Invoice", "CreditNote")
 
-# The most characters of a field (longer texts are cut), embedded files and tax totals. Without
-# these limits, one document could fill the memory.
+# The most characters of a field (longer texts are cut), and embedded files. Without these limits,
+# one document could fill the memory.
 _TEXT_LIMIT = 1000
 _ATTACHMENT_LIMIT = 1000
-_TAX_TOTAL_LIMIT = 20
 
 # Identifier schemes of the business registers of Belgium, France (two) and the Netherlands. Without
 # this list, an e-mail address or a GLN would be read as an enterprise number.
@@ -182,7 +179,6 @@ class Reader:
     Attributes:
         root: The name of the root element.
         values: The first value of each field.
-        taxes: Currency and amount of each tax total.
         attachments: The embedded files.
         file: The open embedded file, if any.
     """
@@ -190,7 +186,6 @@ class Reader:
     def __init__(self, index: int | None = None, write: Callable[[bytes], object] | None = None):
         self.root: str | None = None
         self.values: dict[str, str] = {}
-        self.taxes: list[tuple[str | None, str]] = []
         self.attachments: list[UblAttachment] = []
         self._index = index
         self._write = write
@@ -205,7 +200,7 @@ class Reader:
     def start(self, full_name: str, attributes: dict[str, str]) -> None:
         """Enter an element; ignore elements inside an embedded file, which no schema allows."""
         if len(self._open) == MAX_DEPTH:
-            raise stop("too deep", f"nested deeper than {MAX_DEPTH} elements")
+            raise stop("too big", f"nested deeper than {MAX_DEPTH} elements")
         name = _local_name(full_name)
         path: str | None = None
         if self.root is None:
@@ -257,10 +252,12 @@ class Reader:
 
     def _keep(self, key: str, value: str) -> None:
         if key == "tax":
-            currency = self._attributes.get("currencyID", "")[:_TEXT_LIMIT] or None
-            if len(self.taxes) < _TAX_TOTAL_LIMIT:
-                self.taxes.append((currency, value))
-            return
+            # A document may have a second tax total in another currency. If the document or the
+            # total names no currency, the two count as the same currency.
+            currency = self._attributes.get("currencyID", "")[:_TEXT_LIMIT]
+            if currency not in ("", self.values.get("currency", currency)):
+                return
+            self.values.setdefault("tax_currency", currency)
         scheme = self._attributes.get("schemeID", "").upper()
         if key.endswith(".registered_id") and scheme not in _REGISTERS:
             return

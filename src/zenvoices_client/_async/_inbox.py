@@ -11,6 +11,7 @@ from _client_kit._errors import (
     ProtocolError,
     RejectedError,
 )
+from _client_kit._files import json_parts, size_of
 from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._operations import USER_CODE
@@ -48,8 +49,8 @@ class AsyncInbox(AsyncRecords[InboxDocument]):
             upload: The document with its files, which are read while they are sent.
             company_id: Number of the company, from ``client.companies.resolve()``.
             external_id: Your own id of the document, at most 50 characters.
-            max_bytes: Largest size of the JSON body in bytes; no limit by default. Zenvoices
-                publishes no limit.
+            max_bytes: Largest size in bytes of the JSON body as this library sends it, also if a
+                user's function makes the calls; no limit by default. Zenvoices publishes no limit.
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for the whole call; the client's own by default.
 
@@ -70,9 +71,23 @@ class AsyncInbox(AsyncRecords[InboxDocument]):
             message = f"external_id may have 1 to {MAX_EXTERNAL_ID} printable characters"
             raise ConfigurationError(message, service="zenvoices")
         operation = self._contract["inbox.upload"]
+        body = encode_upload(upload, company_id, external_id)
+        if max_bytes is not None and (size := size_of(json_parts(body))) > max_bytes:
+            message = Text(
+                "upload_over_limit",
+                "{0}: {1} bytes to send, the limit is {2}",
+                *(operation.name, size, max_bytes),
+            )
+            raise RejectedError(
+                message,
+                service="zenvoices",
+                status=413,
+                code="too_large",
+                operation=operation.name,
+            )
         payload, answer = await self._calls.call(
             operation,
-            json=encode_upload(upload, company_id, external_id),
+            json=body,
             asked=partial(
                 AskedUpload, upload=upload, company_id=company_id, external_id=external_id
             ),
@@ -80,7 +95,6 @@ class AsyncInbox(AsyncRecords[InboxDocument]):
             deadline=deadline,
             decoded=False,
             check=upload.attachments[0].content.check,
-            max_bytes=max_bytes,
         )
         return uploaded_document(payload, answer, operation)
 

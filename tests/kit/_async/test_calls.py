@@ -32,7 +32,7 @@ from _client_kit._errors import (
 )
 from _client_kit._files import Base64, FileSource
 from _client_kit._retry import RetryPolicy
-from _client_kit._tokens import TokenCaches
+from _client_kit._tokens import TokenCache
 from _client_kit._version import __version__
 from support.kit_service import (
     ORIGIN,
@@ -74,7 +74,7 @@ def calls_to(service: Service, **options: Any) -> AsyncCalls:
         "transport": service,
         "http_client": None,
         "ssl_context": None,
-        "states": TokenCaches(),
+        "states": {},
         **options,
     }
     return AsyncCalls(dialect(), settings.pop("states"), **settings)
@@ -217,10 +217,9 @@ async def test_one_token_request_for_many(good: bool) -> None:
 
 async def test_failed_token_request_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for a token does not repeat all tries; the next call asks again."""
-    service, states = Service(), TokenCaches()
+    service, state = Service(), TokenCache()
     service.token_script = [reply(404)]
-    calls = calls_to(service, states=states)
-    state = states.at(ORIGIN)
+    calls = calls_to(service, states={ORIGIN: state})
     flight = state.flight
     waiting: list[object] = []
 
@@ -248,19 +247,19 @@ async def test_failed_token_request_is_shared(monkeypatch: pytest.MonkeyPatch) -
 @pytest.mark.parametrize("end", ["deadline", "pause"])
 async def test_end_of_one_deadline_is_not_shared(clock: Clock, end: str) -> None:
     """A waiting call with more time makes its own tries."""
-    service, states = Service(), TokenCaches()
+    service, state = Service(), TokenCache()
     after = {"Retry-After": "30"} if end == "pause" else {}
     service.token_script = [reply(429, None, after)]
     if end == "deadline":
         service.before_token = lambda: setattr(clock, "now", clock.now + 20.0)
     with pytest.raises((RateLimitedError, UnavailableError)):
-        await calls_to(service, states=states).call(READ, path=THING, deadline=10.0)
-    assert states.at(ORIGIN).failure is None
+        await calls_to(service, states={ORIGIN: state}).call(READ, path=THING, deadline=10.0)
+    assert state.failure is None
 
 
 async def test_rejection_is_final() -> None:
     """A refused credential is refused without a request, in every client that uses it."""
-    states = TokenCaches()
+    states: dict[str, TokenCache] = {}
     first, second = Service(), Service()
     first.token_script = [reply(401)]
     for service in (first, first, second):
@@ -272,7 +271,7 @@ async def test_rejection_is_final() -> None:
 
 async def test_token_is_shared_by_clients() -> None:
     """Two clients with one credential at one address ask for one token."""
-    states = TokenCaches()
+    states: dict[str, TokenCache] = {}
     service = Service()
     for _ in range(2):
         await calls_to(service, states=states).call(READ, path=THING)
@@ -281,7 +280,7 @@ async def test_token_is_shared_by_clients() -> None:
 
 async def test_token_never_goes_to_another_address() -> None:
     """A credential used at two addresses gets a token from each."""
-    states = TokenCaches()
+    states: dict[str, TokenCache] = {}
     here, there = Service(), Service()
     there.token_script = [reply(200, {"token": "other"})]
     await calls_to(here, states=states).call(READ, path=THING)
@@ -449,9 +448,9 @@ async def test_deadline_covers_the_token(clock: Clock) -> None:
 
 async def test_deadline_ends_the_wait_for_anothers_token() -> None:
     """Who waits for a token that another asks for gives up with its own deadline."""
-    service, states = Service(), TokenCaches()
-    calls = calls_to(service, states=states)
-    async with states.at(ORIGIN).flight(runtime.SingleFlight).acquire(Deadline()):
+    service, state = Service(), TokenCache()
+    calls = calls_to(service, states={ORIGIN: state})
+    async with state.flight(runtime.SingleFlight).acquire(Deadline()):
         with pytest.raises(UnavailableError, match="the deadline passed") as caught:
             await calls.call(WRITE, json={}, deadline=0.01)
     assert caught.value.applied is False

@@ -15,7 +15,6 @@ from _client_kit._async import _calls as calls_module
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._errors import ProtocolError, ServiceError
 from _client_kit._retry import RetryPolicy
-from _client_kit._tokens import TokenCaches
 from support.kit_service import ORIGIN, READ, WRITE, Service, dialect, reply
 
 pytestmark = pytest.mark.anyio
@@ -32,7 +31,7 @@ async def ask(*script: httpx.Response | Exception, write: bool = False) -> Any:
     """The payload that an answer becomes."""
     calls = AsyncCalls(
         dialect(),
-        TokenCaches(),
+        {},
         base_url=ORIGIN,
         timeout=10.0,
         deadline=60.0,

@@ -15,7 +15,6 @@ from _client_kit._async._calls import AsyncCalls
 from _client_kit._errors import ConfigurationError, UnreachableError
 from _client_kit._retry import RetryPolicy
 from _client_kit._tls import _ssl_context, shared_ssl_context
-from _client_kit._tokens import TokenCaches
 from support.kit_service import READ, Service, dialect, reply
 
 pytestmark = pytest.mark.anyio
@@ -42,7 +41,7 @@ def calls_to(url: str = "https://api.example", **options: Any) -> AsyncCalls:
     given: dict[str, Any] = dict.fromkeys(("transport", "http_client", "ssl_context"))
     return AsyncCalls(
         dialect(),
-        TokenCaches(),
+        {},
         base_url=url,
         timeout=5.0,
         deadline=20.0,

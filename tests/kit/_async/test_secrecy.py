@@ -17,7 +17,6 @@ from _client_kit._async._calls import AsyncCalls
 from _client_kit._errors import ConfigurationError, RejectedError, ServiceError
 from _client_kit._files import Base64
 from _client_kit._retry import RetryPolicy
-from _client_kit._tokens import TokenCaches
 from support.kit_service import ORIGIN, PASSWORD, READ, TOKEN, WRITE, Service, dialect, reply
 from support.kit_sockets import Peer, server
 from support.reach import leads_to, shown
@@ -39,7 +38,7 @@ def calls_to(
     """A client's calls that give up at once."""
     return AsyncCalls(
         dialect(),
-        TokenCaches(),
+        {},
         base_url=url,
         timeout=5.0,
         deadline=20.0,
@@ -171,21 +170,12 @@ def _fail(fault: BaseException, sent: object) -> None:
         raise fault from cause
 
 
-def _failed(*sent: str) -> Exception:
-    try:
-        _fail(OSError(1, "no"), sent)
-    except OSError as error:
-        return error
-    raise AssertionError
-
-
 FAULTS: dict[str, Callable[[], Exception]] = {
     "memory": MemoryError,
     "runtime": lambda: RuntimeError("generator"),
     "recursion": RecursionError,
     "assertion": AssertionError,
     "type": lambda: TypeError("no"),
-    "group": lambda: ExceptionGroup("no", [_failed(TOKEN, PASSWORD)]),
 }
 
 
@@ -268,7 +258,7 @@ async def test_what_is_no_ssl_context_is_refused_by_its_type(value: Any) -> None
     with pytest.raises(ConfigurationError, match=said) as caught:
         AsyncCalls(
             dialect(),
-            TokenCaches(),
+            {},
             base_url=ORIGIN,
             timeout=5.0,
             deadline=20.0,

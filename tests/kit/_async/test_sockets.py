@@ -22,7 +22,6 @@ from _client_kit._errors import (
 )
 from _client_kit._files import Base64
 from _client_kit._retry import RetryPolicy
-from _client_kit._tokens import TokenCaches
 from support.kit_service import READ, WRITE, dialect
 from support.kit_sockets import Peer, Talk, server
 
@@ -45,7 +44,7 @@ def calls_to(url: str, **options: Any) -> AsyncCalls:
         "ssl_context": None,
         **options,
     }
-    return AsyncCalls(dialect(), TokenCaches(), **settings)
+    return AsyncCalls(dialect(), {}, **settings)
 
 
 def says(*words: bytes, reset: bool = False) -> Talk:

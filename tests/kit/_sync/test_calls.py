@@ -33,7 +33,7 @@ from _client_kit._files import Base64, FileSource
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync import _body
 from _client_kit._sync._calls import Calls
-from _client_kit._tokens import TokenCaches
+from _client_kit._tokens import TokenCache
 from _client_kit._version import __version__
 from support.kit_service import (
     ORIGIN,
@@ -73,7 +73,7 @@ def calls_to(service: Service, **options: Any) -> Calls:
         "transport": service,
         "http_client": None,
         "ssl_context": None,
-        "states": TokenCaches(),
+        "states": {},
         **options,
     }
     return Calls(dialect(), settings.pop("states"), **settings)
@@ -216,10 +216,9 @@ def test_one_token_request_for_many(good: bool) -> None:
 
 def test_failed_token_request_is_shared(monkeypatch: pytest.MonkeyPatch) -> None:
     """Who waits for a token does not repeat all tries; the next call asks again."""
-    service, states = Service(), TokenCaches()
+    service, state = Service(), TokenCache()
     service.token_script = [reply(404)]
-    calls = calls_to(service, states=states)
-    state = states.at(ORIGIN)
+    calls = calls_to(service, states={ORIGIN: state})
     flight = state.flight
     waiting: list[object] = []
 
@@ -247,19 +246,19 @@ def test_failed_token_request_is_shared(monkeypatch: pytest.MonkeyPatch) -> None
 @pytest.mark.parametrize("end", ["deadline", "pause"])
 def test_end_of_one_deadline_is_not_shared(clock: Clock, end: str) -> None:
     """A waiting call with more time makes its own tries."""
-    service, states = Service(), TokenCaches()
+    service, state = Service(), TokenCache()
     after = {"Retry-After": "30"} if end == "pause" else {}
     service.token_script = [reply(429, None, after)]
     if end == "deadline":
         service.before_token = lambda: setattr(clock, "now", clock.now + 20.0)
     with pytest.raises((RateLimitedError, UnavailableError)):
-        calls_to(service, states=states).call(READ, path=THING, deadline=10.0)
-    assert states.at(ORIGIN).failure is None
+        calls_to(service, states={ORIGIN: state}).call(READ, path=THING, deadline=10.0)
+    assert state.failure is None
 
 
 def test_rejection_is_final() -> None:
     """A refused credential is refused without a request, in every client that uses it."""
-    states = TokenCaches()
+    states: dict[str, TokenCache] = {}
     first, second = Service(), Service()
     first.token_script = [reply(401)]
     for service in (first, first, second):
@@ -271,7 +270,7 @@ def test_rejection_is_final() -> None:
 
 def test_token_is_shared_by_clients() -> None:
     """Two clients with one credential at one address ask for one token."""
-    states = TokenCaches()
+    states: dict[str, TokenCache] = {}
     service = Service()
     for _ in range(2):
         calls_to(service, states=states).call(READ, path=THING)
@@ -280,7 +279,7 @@ def test_token_is_shared_by_clients() -> None:
 
 def test_token_never_goes_to_another_address() -> None:
     """A credential used at two addresses gets a token from each."""
-    states = TokenCaches()
+    states: dict[str, TokenCache] = {}
     here, there = Service(), Service()
     there.token_script = [reply(200, {"token": "other"})]
     calls_to(here, states=states).call(READ, path=THING)
@@ -448,9 +447,9 @@ def test_deadline_covers_the_token(clock: Clock) -> None:
 
 def test_deadline_ends_the_wait_for_anothers_token() -> None:
     """Who waits for a token that another asks for gives up with its own deadline."""
-    service, states = Service(), TokenCaches()
-    calls = calls_to(service, states=states)
-    with states.at(ORIGIN).flight(runtime.SingleFlight).acquire(Deadline()):
+    service, state = Service(), TokenCache()
+    calls = calls_to(service, states={ORIGIN: state})
+    with state.flight(runtime.SingleFlight).acquire(Deadline()):
         with pytest.raises(UnavailableError, match="the deadline passed") as caught:
             calls.call(WRITE, json={}, deadline=0.01)
     assert caught.value.applied is False

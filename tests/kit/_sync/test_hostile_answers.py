@@ -16,7 +16,6 @@ from _client_kit._errors import ProtocolError, ServiceError
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync import _calls as calls_module
 from _client_kit._sync._calls import Calls
-from _client_kit._tokens import TokenCaches
 from support.kit_service import ORIGIN, READ, WRITE, Service, dialect, reply
 
 CAP = 100_000
@@ -31,7 +30,7 @@ def ask(*script: httpx.Response | Exception, write: bool = False) -> Any:
     """The payload that an answer becomes."""
     calls = Calls(
         dialect(),
-        TokenCaches(),
+        {},
         base_url=ORIGIN,
         timeout=10.0,
         deadline=60.0,

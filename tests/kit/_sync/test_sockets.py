@@ -23,7 +23,6 @@ from _client_kit._errors import (
 from _client_kit._files import Base64
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync._calls import Calls
-from _client_kit._tokens import TokenCaches
 from support.kit_service import READ, WRITE, dialect
 from support.kit_sockets import Peer, Talk, server
 
@@ -44,7 +43,7 @@ def calls_to(url: str, **options: Any) -> Calls:
         "ssl_context": None,
         **options,
     }
-    return Calls(dialect(), TokenCaches(), **settings)
+    return Calls(dialect(), {}, **settings)
 
 
 def says(*words: bytes, reset: bool = False) -> Talk:

@@ -22,20 +22,22 @@ _DAYS: Final = 270
 _CENT: Final = Decimal("0.01")
 _SPACE: Final = "urn:oasis:names:specification:ubl:schema:xsd:"
 _VAT: Final = "<cac:TaxScheme><cbc:ID>VAT</cbc:ID></cac:TaxScheme>"
+_VAT_RATE: Final = 21
+_RATE: Final = f"<cbc:ID>S</cbc:ID><cbc:Percent>{_VAT_RATE}</cbc:Percent>{_VAT}"
 
-# Items: name, unit (UN/ECE recommendation 20), price in euros without VAT, Belgian VAT rate in
-# percent.
+# Items, all with the same VAT rate: name, unit (UN/ECE recommendation 20), price in euros without
+# VAT.
 _GOODS: Final = (
-    ("Blond bier, vat 20 l", "C62", Decimal("84.50"), 21),
-    ("Pain de campagne 800 g", "C62", Decimal("2.95"), 6),
-    ("Vin blanc, carton de 6", "C62", Decimal("47.40"), 21),
-    ("Verse kabeljauw", "KGM", Decimal("18.75"), 6),
-    ("Menukaarten & flyers <A5>", "C62", Decimal("0.36"), 21),
-    ("Nettoyage des vitres", "HUR", Decimal("34.00"), 21),
-    ("Margarine, doos 10 kg", "C62", Decimal("29.90"), 12),
-    ("Comté 12 mois", "KGM", Decimal("21.30"), 6),
-    ("Herstelling koelcel", "HUR", Decimal("62.00"), 21),
-    ("Livraison", "C62", Decimal("15.00"), 21),
+    ("Blond bier, vat 20 l", "C62", Decimal("84.50")),
+    ("Verres à bière, carton de 12", "C62", Decimal("22.95")),
+    ("Vin blanc, carton de 6", "C62", Decimal("47.40")),
+    ("Reinigingsmiddel, bus 5 l", "C62", Decimal("18.75")),
+    ("Menukaarten & flyers <A5>", "C62", Decimal("0.36")),
+    ("Nettoyage des vitres", "HUR", Decimal("34.00")),
+    ("Papieren servetten, doos", "C62", Decimal("29.90")),
+    ("Bougies de table", "KGM", Decimal("21.30")),
+    ("Herstelling koelcel", "HUR", Decimal("62.00")),
+    ("Livraison", "C62", Decimal("15.00")),
 )
 
 
@@ -46,7 +48,6 @@ class Line:
     name: str
     unit: str
     price: Decimal
-    rate: int
     quantity: int
 
     @property
@@ -55,29 +56,12 @@ class Line:
         return self.price * self.quantity
 
 
-@frozen
-class Tax:
-    """The VAT of all lines with one rate, rounded once."""
-
-    rate: int
-    taxable: Decimal
-
-    @property
-    def amount(self) -> Decimal:
-        """The VAT, rounded to cents."""
-        return (self.taxable * self.rate / 100).quantize(_CENT, ROUND_HALF_UP)
-
-
 @frozen(repr=False)
 class Sample:
     """One sample document.
 
     Attributes:
-        invoice_number: The number of the invoice; for a credit note, that of the invoice that it
-            corrects.
-        order: The number of the order.
         lines: The invoice lines.
-        taxes: The VAT of each rate.
         pdf: The PDF of the document. It is embedded in `content`, unless ``sample()`` was called
             with ``attach_pdf=False``.
         content: The UBL XML.
@@ -85,13 +69,10 @@ class Sample:
 
     kind: Kind
     number: str
-    invoice_number: str
-    order: str
     issue_date: date
     supplier: SampleParty
     customer: SampleParty
     lines: tuple[Line, ...]
-    taxes: tuple[Tax, ...]
     currency: str = "EUR"
     pdf: bytes = b""
     content: bytes = b""
@@ -108,12 +89,12 @@ class Sample:
     @property
     def net(self) -> Decimal:
         """The total without VAT."""
-        return sum((tax.taxable for tax in self.taxes), Decimal(0))
+        return sum((line.amount for line in self.lines), Decimal(0))
 
     @property
     def vat(self) -> Decimal:
-        """The sum of the VAT of all rates."""
-        return sum((tax.amount for tax in self.taxes), Decimal(0))
+        """The VAT, rounded to cents."""
+        return (self.net * _VAT_RATE / 100).quantize(_CENT, ROUND_HALF_UP)
 
     @property
     def total(self) -> Decimal:
@@ -125,8 +106,6 @@ def sample(
     n: int,
     *,
     kind: Kind = "invoice",
-    lines: int = 3,
-    pdf_size: int | None = None,
     attach_pdf: bool = True,
     sale: bool = False,
 ) -> Sample:
@@ -134,47 +113,27 @@ def sample(
 
     Args:
         n: The number of the sample, from 0.
-        kind: An invoice, or a credit note for the invoice with the same `n`.
-        lines: The number of invoice lines, at least one.
-        pdf_size: The exact size of the PDF in bytes; by default about 1 KB with three lines.
-            With 1,500,000, the UBL with the embedded PDF has about 2 MB.
+        kind: An invoice or a credit note.
         attach_pdf: Whether the PDF is embedded in the UBL.
         sale: Whether the sample company is the supplier; by default it is the customer.
-
-    Raises:
-        ValueError: When `n` is negative, there is no line, or the PDF does not fit in `pdf_size`.
     """
-    if n < 0:
-        raise ValueError("samples are counted from 0")
-    if lines < 1:
-        raise ValueError("an invoice has at least one line")
     partner = PARTNERS[n % len(PARTNERS)]
     supplier, customer = (COMPANY, partner) if sale else (partner, COMPANY)
     issued = _FIRST_DAY + timedelta(days=n % _DAYS)
-    invoice_number = f"{supplier.prefix}-{issued.year}-{n:05d}"
-    credit_number = f"{supplier.prefix}-CN-{issued.year}-{n:05d}"
-    number = credit_number if kind == "credit note" else invoice_number
+    prefix = f"{supplier.prefix}-CN" if kind == "credit note" else supplier.prefix
     items: list[Line] = []
-    for index in range(lines):
-        name, unit, price, rate = _GOODS[(n * 3 + index) % len(_GOODS)]
-        # Goods sold to another EU country have no VAT on the invoice; the buyer accounts for it.
-        rate = rate if supplier.country == customer.country else 0
-        items.append(Line(name, unit, price, rate, (n * 7 + index * 5) % 23 + 1))
-    taxable: dict[int, Decimal] = {}
-    for line in items:
-        taxable[line.rate] = taxable.get(line.rate, Decimal(0)) + line.amount
+    for index in range(3):
+        name, unit, price = _GOODS[(n * 3 + index) % len(_GOODS)]
+        items.append(Line(name, unit, price, (n * 7 + index * 5) % 23 + 1))
     made = Sample(
         kind=kind,
-        number=number,
-        invoice_number=invoice_number,
-        order=f"PO-{n + 1000}",
+        number=f"{prefix}-{issued.year}-{n:05d}",
         issue_date=issued,
         supplier=supplier,
         customer=customer,
         lines=tuple(items),
-        taxes=tuple(Tax(rate, amount) for rate, amount in sorted(taxable.items())),
     )
-    made = evolve(made, pdf=write_pdf(_page(made), size=pdf_size))
+    made = evolve(made, pdf=write_pdf(_page(made)))
     return evolve(made, content=_ubl(made, attach_pdf=attach_pdf))
 
 
@@ -185,11 +144,6 @@ def _page(invoice: Sample) -> list[str]:
         f"{supplier.name}, {supplier.street}, {supplier.postal_code} {supplier.city}",
         f"{invoice.kind.capitalize()} {invoice.number} of {invoice.issue_date}",
         f"For {customer.name}, {customer.street}, {customer.postal_code} {customer.city}",
-        *(
-            f"{line.quantity} x {line.name} at {line.price} = {line.amount}"
-            for line in invoice.lines
-        ),
-        f"VAT: EUR {invoice.vat}",
         f"Total: EUR {invoice.total}",
     ]
 
@@ -201,10 +155,6 @@ def _ubl(invoice: Sample, *, attach_pdf: bool) -> bytes:
     # UBL 2.1 has no due date in a credit note.
     due_date = invoice.issue_date + timedelta(days=30)
     due = "" if credit else f"\n<cbc:DueDate>{due_date}</cbc:DueDate>"
-    corrected = f"""
-<cac:BillingReference><cac:InvoiceDocumentReference>
-<cbc:ID>{invoice.invoice_number}</cbc:ID></cac:InvoiceDocumentReference>
-</cac:BillingReference>"""
     embedded = (
         ""
         if not attach_pdf
@@ -225,20 +175,18 @@ xmlns:cbc="{_SPACE}CommonBasicComponents-2">
 <cbc:IssueDate>{invoice.issue_date}</cbc:IssueDate>{due}
 <cbc:{root}TypeCode>{381 if credit else 380}</cbc:{root}TypeCode>
 <cbc:DocumentCurrencyCode>EUR</cbc:DocumentCurrencyCode>
-<cac:OrderReference><cbc:ID>{invoice.order}</cbc:ID></cac:OrderReference>\
-{corrected if credit else ""}{embedded}
+<cac:OrderReference><cbc:ID>PO-{invoice.number}</cbc:ID></cac:OrderReference>{embedded}
 {_party("Supplier", invoice.supplier)}
 {_party("Customer", invoice.customer)}
-<cac:Delivery><cbc:ActualDeliveryDate>{invoice.issue_date}</cbc:ActualDeliveryDate>
-<cac:DeliveryLocation><cac:Address>{_country(invoice.customer)}</cac:Address></cac:DeliveryLocation>
-</cac:Delivery>
 <cac:PaymentMeans><cbc:PaymentMeansCode>30</cbc:PaymentMeansCode>
 <cbc:PaymentID>{invoice.number}</cbc:PaymentID>
 <cac:PayeeFinancialAccount><cbc:ID>{invoice.supplier.iban}</cbc:ID></cac:PayeeFinancialAccount>
 </cac:PaymentMeans>
 <cac:PaymentTerms><cbc:Note>30 days</cbc:Note></cac:PaymentTerms>
 <cac:TaxTotal>{_amount("TaxAmount", invoice.vat)}
-{"".join(map(_tax, invoice.taxes))}</cac:TaxTotal>
+<cac:TaxSubtotal>{_amount("TaxableAmount", invoice.net)}
+{_amount("TaxAmount", invoice.vat)}
+<cac:TaxCategory>{_RATE}</cac:TaxCategory></cac:TaxSubtotal></cac:TaxTotal>
 <cac:LegalMonetaryTotal>{_amount("LineExtensionAmount", invoice.net)}
 {_amount("TaxExclusiveAmount", invoice.net)}
 {_amount("TaxInclusiveAmount", invoice.total)}
@@ -248,36 +196,18 @@ xmlns:cbc="{_SPACE}CommonBasicComponents-2">
 
 
 def _party(side: str, party: SampleParty) -> str:
-    # The ISO 6523 codes of the national registers, and that of Luxembourg's VAT numbers, by which
-    # Peppol finds companies there.
-    register = {"BE": "0208", "FR": "0002"}.get(party.country)
-    scheme = f' schemeID="{register}"' if register else ""
-    endpoint = party.enterprise_number if register else party.vat_number
     name = escape(party.name)
+    # 0208 is the ISO 6523 code of the Belgian register.
     return f"""<cac:Accounting{side}Party><cac:Party>
-<cbc:EndpointID schemeID="{register or "9938"}">{endpoint}</cbc:EndpointID>
+<cbc:EndpointID schemeID="0208">{party.enterprise_number}</cbc:EndpointID>
 <cac:PartyName><cbc:Name>{name}</cbc:Name></cac:PartyName>
 <cac:PostalAddress><cbc:StreetName>{escape(party.street)}</cbc:StreetName>
 <cbc:CityName>{party.city}</cbc:CityName><cbc:PostalZone>{party.postal_code}</cbc:PostalZone>
-{_country(party)}</cac:PostalAddress>
+<cac:Country><cbc:IdentificationCode>BE</cbc:IdentificationCode></cac:Country></cac:PostalAddress>
 <cac:PartyTaxScheme><cbc:CompanyID>{party.vat_number}</cbc:CompanyID>{_VAT}</cac:PartyTaxScheme>
 <cac:PartyLegalEntity><cbc:RegistrationName>{name}</cbc:RegistrationName>
-<cbc:CompanyID{scheme}>{party.enterprise_number}</cbc:CompanyID></cac:PartyLegalEntity>
+<cbc:CompanyID schemeID="0208">{party.enterprise_number}</cbc:CompanyID></cac:PartyLegalEntity>
 </cac:Party></cac:Accounting{side}Party>"""
-
-
-def _tax(tax: Tax) -> str:
-    exemption = (
-        ""
-        if tax.rate
-        else """
-<cbc:TaxExemptionReasonCode>VATEX-EU-IC</cbc:TaxExemptionReasonCode>
-<cbc:TaxExemptionReason>Intra-community supply</cbc:TaxExemptionReason>"""
-    )
-    return f"""<cac:TaxSubtotal>{_amount("TaxableAmount", tax.taxable)}
-{_amount("TaxAmount", tax.amount)}
-<cac:TaxCategory>{_rate(tax.rate)}{exemption}{_VAT}</cac:TaxCategory></cac:TaxSubtotal>
-"""
 
 
 def _line(root: str, index: int, line: Line) -> str:
@@ -286,18 +216,9 @@ def _line(root: str, index: int, line: Line) -> str:
 <cbc:{quantity} unitCode="{line.unit}">{line.quantity}</cbc:{quantity}>
 {_amount("LineExtensionAmount", line.amount)}
 <cac:Item><cbc:Name>{escape(line.name)}</cbc:Name>
-<cac:ClassifiedTaxCategory>{_rate(line.rate)}{_VAT}</cac:ClassifiedTaxCategory></cac:Item>
+<cac:ClassifiedTaxCategory>{_RATE}</cac:ClassifiedTaxCategory></cac:Item>
 <cac:Price>{_amount("PriceAmount", line.price)}</cac:Price></cac:{root}Line>
 """
-
-
-def _rate(rate: int) -> str:
-    return f"<cbc:ID>{'S' if rate else 'K'}</cbc:ID><cbc:Percent>{rate}</cbc:Percent>"
-
-
-def _country(party: SampleParty) -> str:
-    code = f"<cbc:IdentificationCode>{party.country}</cbc:IdentificationCode>"
-    return f"<cac:Country>{code}</cac:Country>"
 
 
 def _amount(name: str, value: Decimal) -> str:
