@@ -17,7 +17,6 @@ from _client_kit._errors import ServiceError
 from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._secret import Secret
 from _client_kit._sync._calls import Calls
-from _client_kit._tokens import TokenCaches
 
 ORIGIN = "https://api.example"
 
@@ -90,7 +89,7 @@ def library_side() -> Callable[[], object]:
     )
     calls = Calls(
         dialect,
-        TokenCaches(),
+        {},
         base_url=ORIGIN,
         timeout=30.0,
         deadline=60.0,

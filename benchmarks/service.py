@@ -60,13 +60,13 @@ class Service:
 
 def serve() -> None:
     """What the process does."""
+    from forgetful import ForgetfulZenvoices
+
     from banqup_client.testing import FakeBanqup, FakeFile, Fault
     from bridge.testing._samples.sample import sample
-    from zenvoices_client.testing import FakeZenvoices
 
     banqup = FakeBanqup(client_id=CLIENT_ID, client_secret=CLIENT_SECRET)
-    zenvoices = FakeZenvoices(user=USER, password=PASSWORD, organisation_code=ORGANISATION)
-    zenvoices.keep_content = False
+    zenvoices = ForgetfulZenvoices(user=USER, password=PASSWORD, organisation_code=ORGANISATION)
     zenvoices.max_body = 400_000_000
     banqup.token_life = 86_400.0
     company_id = zenvoices.add_company(code=COMPANY_CODE, name="Café De Sluis BV")

@@ -90,9 +90,9 @@ def upload(world: str, content: str, url: str, path: Path) -> dict[str, float]:
 
 def measure(megabytes: int) -> dict[str, dict[str, float]]:
     """Idle and peak of each kind of upload."""
-    from zenvoices_client.testing import FakeZenvoices
+    from forgetful import ForgetfulZenvoices
 
-    fake = FakeZenvoices(max_body=megabytes * 2_000_000 + 100_000, keep_content=False)
+    fake = ForgetfulZenvoices(max_body=megabytes * 2_000_000 + 100_000)
     fake.add_company()
     figures: dict[str, dict[str, float]] = {}
     with tempfile.NamedTemporaryFile() as file, fake.serve() as served:

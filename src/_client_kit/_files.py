@@ -17,6 +17,8 @@ from attrs import field, frozen
 from _client_kit._clock import unchecked
 from _client_kit._json import dumps, plain
 
+_AS_PATH = "a text is taken for a path; encode a document's own text to bytes"
+
 FileContent = bytes | str | os.PathLike[str] | BinaryIO
 """Bytes, a path, or a binary file open for reading that can seek."""
 
@@ -93,7 +95,7 @@ class FileSource:
 
         Raises:
             TypeError: The content has another type, or is a file opened in text mode.
-            OSError: The path cannot be read.
+            OSError: The path cannot be read, or the text cannot be a path.
         """
         if isinstance(content, FileSource):
             return content
@@ -101,8 +103,15 @@ class FileSource:
             data = bytes(content)
             return cls(len(data), data)
         if isinstance(content, (str, os.PathLike)):
-            path = Path(content)
-            return cls(path.stat().st_size, path)
+            try:
+                path = Path(content)
+                return cls(path.stat().st_size, path)
+            except (OSError, ValueError) as error:
+                if not isinstance(content, str):
+                    raise
+                number = error.errno if isinstance(error, OSError) else errno.EINVAL
+            # Do not raise the caught error: it repeats the text, which may be a whole document.
+            raise OSError(number, f"{os.strerror(number or 0)} ({_AS_PATH})")
         file: object = content  # a caller without a type checker may pass anything
         if isinstance(file, io.TextIOBase) or not hasattr(file, "seek"):
             message = (

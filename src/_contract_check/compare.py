@@ -201,7 +201,7 @@ class _Pair:
         for path, schema in shape.items():
             for name in sorted(schema.required if path.removesuffix("[]") in sent else ()):
                 member = below(path, name)
-                if member not in sent:
+                if member not in sent and not (member in shape and shape[member].read_only):
                     theirs = f"{typed(shape, member)}, required"
                     yield self._finding(group, member, "differs", "", theirs)
 

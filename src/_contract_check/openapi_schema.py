@@ -47,6 +47,7 @@ class Schema:
     words: tuple[str, ...] = ()
     members: Mapping[str, Any] = {}
     required: frozenset[str] = frozenset()
+    read_only: bool = False
     open: bool = False
 
     @property
@@ -246,6 +247,7 @@ def _schema(merged: Mapping[str, Any]) -> Schema:
         words=tuple(text(word) for word in words if word is not None),
         members={text(name): value for name, value in members.items() if name},
         required=frozenset(map(text, as_list(merged.get("required")))),
+        read_only=is_true(merged.get("readOnly")),
         open=_OPEN in merged or is_object(more) or is_true(more),
     )
 

@@ -18,6 +18,6 @@ class FileRefusedError(RejectedError):
 
 
 class UrlExpiredError(PermissionDeniedError):
-    """Storage refused a signed URL (400, 401 or 403), and then a new signed URL too."""
+    """Storage refused a signed URL (400, 401 or 403), and for a download a new signed URL too."""
 
     __module__ = "banqup_client"

@@ -15,7 +15,7 @@ from _client_kit.fakes.faults import Fault
 from _client_kit.fakes.server import Loopback
 from _client_kit.fakes.transport import FakeTransport
 from _client_kit.fakes.wire import FakeRequest
-from banqup_client._fake.service import FakeBanqup, FakeFile, FileStatus, Moment, Order, TokenStyle
+from banqup_client._fake.service import FakeBanqup, FakeFile, FileStatus, Moment
 
 __all__ = [
     "FakeBanqup",
@@ -26,6 +26,4 @@ __all__ = [
     "FileStatus",
     "Loopback",
     "Moment",
-    "Order",
-    "TokenStyle",
 ]

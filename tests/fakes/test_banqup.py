@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import base64
-import json
 from collections.abc import Iterator
 from typing import Any
 
@@ -69,28 +67,10 @@ def details(client: httpx.Client, fake: FakeBanqup, space: str, document: str) -
     return found
 
 
-@pytest.mark.parametrize(
-    ("style", "member"), [("expires_at", "2026-01-01T00:05:00.000Z"), ("expires_in", 300)]
-)
-def test_token_tells_its_life_as_asked(
-    fake: FakeBanqup, client: httpx.Client, style: Any, member: object
-) -> None:
-    """The token answer carries its life in the chosen member, by the fake's clock."""
-    fake.token_style = style
-    assert client.post(TOKEN, data=FORM).json()[style] == member
-
-
-@pytest.mark.parametrize("path", [TOKEN, "/oauth2/client_credential/accesstoken"])
-def test_bare_token_is_a_jwt_that_opens_the_api(
-    fake: FakeBanqup, client: httpx.Client, path: str
-) -> None:
-    """A bare JWT carries its expiry and is accepted; the old path answers nothing else."""
-    fake.token_style = "bare"
-    token = client.post(path, data=FORM).text
-    claims = json.loads(base64.urlsafe_b64decode(token.split(".")[1] + "=="))
-    assert claims["exp"] == 1_767_225_900
-    spaces = client.get("/entitystore/v1/spaces", headers={"Authorization": f"Bearer {token}"})
-    assert spaces.status_code == 200
+def test_token_tells_its_life(client: httpx.Client) -> None:
+    """The token answer carries its end, by the fake's clock."""
+    answer = client.post(TOKEN, data=FORM).json()
+    assert answer["expires_at"] == "2026-01-01T00:05:00.000Z"
 
 
 @pytest.mark.parametrize(
@@ -195,17 +175,6 @@ def test_listing_filters_and_pages(fake: FakeBanqup, client: httpx.Client, clock
     assert old not in seen
 
 
-def test_listing_can_be_unhelpful(fake: FakeBanqup, client: httpx.Client) -> None:
-    """Ignored filters, an ignored size and a total that lies are each scripted."""
-    space, headers = fake.add_space(), login(client)
-    fake.publish(space, folder="SALES")
-    fake.publish(space)
-    fake.ignore, fake.total = {"folder", "size"}, 99
-    query = {"folder": "SALES", "size": "1"}
-    answer = client.get(documents(space), params=query, headers=headers).json()
-    assert (len(answer["documents"]), answer["size"], answer["total"]) == (2, 50, 99)
-
-
 def test_odd_documents_are_answered_as_published(fake: FakeBanqup, client: httpx.Client) -> None:
     """Members can be replaced or left out, lone surrogates too; filters use the real folder."""
     space, headers = fake.add_space(), login(client)
@@ -231,8 +200,10 @@ def test_times_of_documents_may_be_any_text(fake: FakeBanqup, client: httpx.Clie
     assert row["updatedAt"] == "yesterday"
 
 
-def test_listing_order_is_chosen(fake: FakeBanqup, client: httpx.Client, clock: Clock) -> None:
-    """Newest first is by creation; the default order is neither that nor its reverse."""
+def test_listing_has_no_order_of_a_field(
+    fake: FakeBanqup, client: httpx.Client, clock: Clock
+) -> None:
+    """The order is neither that of creation nor its reverse, and is the same each time."""
     space, headers = fake.add_space(), login(client)
     ids = [
         fake.publish(space, id=f"00000000-0000-0000-0000-{n:012}", created_at=clock.now + n)
@@ -247,8 +218,6 @@ def test_listing_order_is_chosen(fake: FakeBanqup, client: httpx.Client, clock: 
     assert sorted(shuffled) == ids
     assert shuffled not in (ids, ids[::-1])
     assert shuffled == listed()
-    fake.order = "newest_first"
-    assert listed() == ids[::-1]
 
 
 def test_url_of_a_removed_file_leads_nowhere(fake: FakeBanqup, client: httpx.Client) -> None:
@@ -339,11 +308,8 @@ def test_storage_refuses_an_authorization_header(fake: FakeBanqup, client: httpx
     assert "canary" not in repr(leaked)
 
 
-def test_upload_needs_the_declared_type_and_is_scanned(
-    fake: FakeBanqup, client: httpx.Client, clock: Clock
-) -> None:
-    """A file is created, put under exactly its declared type, scanned, and then available."""
-    fake.scan_seconds = 30
+def test_upload_needs_the_declared_type(fake: FakeBanqup, client: httpx.Client) -> None:
+    """A file is created, put under exactly its declared type, and then available."""
     space, headers = fake.add_space(), login(client)
     body = {"filename": "a.pdf", "fileSize": 1, "contentType": "application/pdf"}
     made = client.post(files(space), json=body, headers=headers)
@@ -353,12 +319,9 @@ def test_upload_needs_the_declared_type_and_is_scanned(
     assert client.put(url, content=b"%PDF", headers={"Content-Type": "text/xml"}).status_code == 403
     assert client.put(url, content=b"%PDF", headers=typed).status_code == 200
     where = f"{files(space)}/{made.json()['id']}"
-    waiting = client.get(where, headers=headers).json()
-    assert waiting["status"] == "AWAITING_UPLOAD"
-    assert not {"uploadUrl", "downloadUrl"} & waiting.keys()
-    clock.now += 30
     ready = client.get(where, headers=headers).json()
     assert (ready["status"], ready["fileSize"]) == ("AVAILABLE", 4)
+    assert "uploadUrl" not in ready
     assert client.get(ready["downloadUrl"]).content == b"%PDF"
 
 
@@ -409,34 +372,29 @@ def test_created_document_is_listed(fake: FakeBanqup, client: httpx.Client) -> N
     assert other.status_code == 400
 
 
-def test_message_listeners_are_found_and_registered(fake: FakeBanqup, client: httpx.Client) -> None:
-    """The extension point is found by its three names and takes a registration."""
+def test_extension_point_is_found(fake: FakeBanqup, client: httpx.Client) -> None:
+    """The extension point is found by its three names."""
     headers = login(client)
     url = "/core/plugin/api/v1/extensionPoints"
     query = {"namespace": "com.unifiedpost.btx", "name": "messageListeners", "version": "1.0"}
-    assert client.get(url, params={"name": "x"}, headers=headers).status_code == 400
     points = client.get(url, params=query, headers=headers).json()["extensionPoints"]
     others = client.get(url, params={**query, "name": "another"}, headers=headers)
     assert others.json() == {"extensionPoints": []}
-    body = {"basePath": "https://accounting.example"}
-    made = client.post(f"{url}/{points[0]['id']}/extensions", json=body, headers=headers)
-    assert (made.status_code, fake.listeners) == (201, [body])
-    assert client.post(f"{url}/x/extensions", json=body, headers=headers).status_code == 404
+    assert points[0]["id"]
 
 
 def test_wrong_method_path_type_and_json_are_refused(
     fake: FakeBanqup, client: httpx.Client
 ) -> None:
-    """405 with Allow, 404 as a web page, 415 and 400 for bodies that are no JSON object."""
+    """404 as a web page, 415 and 400 for bodies that are no JSON object."""
     space, headers = fake.add_space(), login(client)
-    wrong = client.delete("/entitystore/v1/spaces", headers=headers)
-    assert (wrong.status_code, wrong.headers["allow"]) == (405, "GET")
-    lost = client.get("/entitystore/v1/Spaces", headers=headers)
-    assert (lost.status_code, lost.headers["content-type"][:9]) == (404, "text/html")
+    for method, path in (("DELETE", "spaces"), ("GET", "Spaces")):
+        lost = client.request(method, f"/entitystore/v1/{path}", headers=headers)
+        assert (lost.status_code, lost.headers["content-type"][:9]) == (404, "text/html")
     text = {**headers, "Content-Type": "text/plain"}
     assert client.post(files(space), content=b"{}", headers=text).status_code == 415
     broken = {**headers, "Content-Type": "application/json"}
-    for content in (b"{", b"[" * 100_000, b"[]", b"", b'{"a": NaN}', b'{"a": "\xff"}'):
+    for content in (b"{", b"[" * 100_000, b"[]", b"", b'{"a": "\xff"}'):
         assert client.post(files(space), content=content, headers=broken).status_code == 400
 
 

@@ -121,15 +121,6 @@ def test_truncated_answer_is_a_protocol_error(world: World) -> None:
         world.me()
 
 
-def test_cut_answer_looks_whole(world: World) -> None:
-    """A body without a Content-Length that is cut arrives short, and nothing says so."""
-    whole = world.me().content
-    world.fake.faults.add("users.me", nth=1, action=Fault.cut(5))
-    answer = world.me()
-    assert (answer.content, "content-length" in answer.headers) == (whole[:5], False)
-    assert world.me().content == whole
-
-
 def test_content_length_that_lies(world: World) -> None:
     """Too large a length is a protocol error and the next call works; too small a one cuts."""
     large = Fault.status(200, b"hello", {"Content-Length": "9"})
@@ -150,14 +141,6 @@ def test_answer_without_content(world: World) -> None:
     assert world.me().status_code == 200
 
 
-def test_drip_pauses_before_each_piece(world: World) -> None:
-    """A dripped body arrives whole, after one pause a piece."""
-    whole = world.me().content
-    world.fake.faults.add("users.me", nth=1, action=Fault.drip(10, pause=0.5))
-    assert world.me().content == whole
-    assert world.slept == [0.5] * -(-len(whole) // 10)
-
-
 def test_delay_waits_before_or_after_applying(world: World) -> None:
     """A delay sleeps by the fake's sleep, then answers or fails as told."""
     world.fake.faults.add("users.me", nth=1, action=Fault.delay(2))
@@ -172,7 +155,9 @@ def test_canned_answers_arrive(world: World) -> None:
     """Rate limits, web pages and redirects arrive as they were scripted."""
     world.fake.faults.add("users.me", nth=1, action=Fault.rate_limit(7))
     world.fake.faults.add("users.me", nth=2, action=Fault.html())
-    world.fake.faults.add("users.me", nth=3, action=Fault.redirect("https://evil.example/"))
+    world.fake.faults.add(
+        "users.me", nth=3, action=Fault.status(302, headers={"Location": "https://evil.example/"})
+    )
     world.fake.faults.add("users.me", nth=4, action=Fault.rate_limit())
     limited, page, moved, silent = world.me(), world.me(), world.me(), world.me()
     assert (limited.status_code, limited.headers["retry-after"]) == (429, "7")
@@ -196,8 +181,6 @@ def test_times_and_wildcard_and_clear(world: World) -> None:
     assert [world.me().status_code for _ in range(5)] == [500] * 5
     world.fake.faults.clear()
     assert (world.me().status_code, line.fired) == (200, 2)
-    with pytest.raises(ValueError, match="from 1"):
-        world.fake.faults.add("*", nth=0, action=Fault.html())
 
 
 def test_every_answer_can_carry_further_headers(world: World) -> None:
@@ -225,15 +208,6 @@ def test_large_file_goes_both_ways(world: World) -> None:
     where = f"/datastore/documents/transaction/v1/spaces/{world.space}/files/{file}"
     details = world.client.get(where, headers=world.headers).json()
     assert world.client.get(details["downloadUrl"]).content == content
-
-
-def test_chunked_body_is_read(world: World) -> None:
-    """A request body without a length is read to its end."""
-    url = world.upload_url()
-    typed = {"Content-Type": "application/xml"}
-    pieces = iter([b"<a>", b"b" * 100_000, b"</a>"])
-    assert world.client.put(url, content=pieces, headers=typed).status_code == 200
-    assert world.me().status_code == 200
 
 
 def test_delay_beyond_the_read_timeout_times_out_but_applies() -> None:
@@ -308,32 +282,12 @@ def test_request_can_be_applied_after_the_client_gave_up() -> None:
         assert len(fake.documents(world.space)) == 1
 
 
-@pytest.mark.parametrize("method", ["PATCH", "HEAD", "OPTIONS"])
-def test_other_methods_are_refused_and_logged(world: World, method: str) -> None:
-    """A method that no operation has is answered with 405, and the connection goes on."""
-    for _ in range(2):
-        assert world.client.request(method, ME).status_code == 405
-        assert world.fake.requests[-1].method == method
-    assert world.me().status_code == 200
-
-
 def test_requests_that_match_no_route_are_logged_as_they_were_sent(world: World) -> None:
     """A path keeps its slashes, and a body of several parts is a body like any other."""
     base = str(world.client.base_url).rstrip("/")
     answer = world.client.post(f"{base}//v1/x", files={"file": ("a.xml", b"<a/>")})
     request = world.fake.requests[-1]
     assert (answer.status_code, request.path) == (404, "//v1/x")
-
-
-def test_wrong_content_length_is_noticed_in_memory() -> None:
-    """A body of another length than declared fails in memory as it does on a socket."""
-    with (
-        httpx.Client(
-            base_url="https://api.btx.eu.banqup.com", transport=FakeBanqup().transport()
-        ) as client,
-        pytest.raises(httpx.LocalProtocolError, match="little"),
-    ):
-        client.post(TOKEN, content=iter([b"abc"]), headers={"Content-Length": "4"})
 
 
 def test_connection_is_kept_alive() -> None:
@@ -359,18 +313,6 @@ def test_closing_the_server_ends_connections_that_are_open() -> None:
     assert threading.active_count() < before
 
 
-def test_idle_connection_can_be_closed_unannounced() -> None:
-    """An answer that announces nothing can be followed by the connection's end."""
-    fake = FakeBanqup()
-    fake.faults.add("unknown", nth=1, action=Fault.close())
-    with fake.serve() as served, connect(served) as connection:
-        connection.sendall(b"GET /x HTTP/1.1\r\nHost: x\r\n\r\n")
-        with connection.makefile("rb") as answer:
-            head = answer.read().lower()  # ends, although nothing asked it to
-    assert head.startswith(b"http/1.1 404 ")
-    assert b"connection:" not in head
-
-
 def test_nonsense_on_the_socket_is_a_400() -> None:
     """What is not HTTP is refused and the server goes on."""
     with FakeZenvoices().serve() as served:
@@ -383,20 +325,13 @@ def test_nonsense_on_the_socket_is_a_400() -> None:
 @pytest.mark.parametrize(
     ("sent", "answer"),
     [
-        (b"GET / HTTP/1.1\r\nno header at all\r\n\r\n", b"HTTP/1.1 400 "),
-        (b"POST / HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n1", b""),
         (b"POST /x HTTP/1.1\r\nContent-Length: 9\r\n\r\nshort", b""),
-        (
-            (
-                b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n"
-                b"1\r\nx\r\n0\r\nTrailer: of no interest\r\n\r\n"
-            ),
-            b"HTTP/1.1 404 ",
-        ),
+        (b"POST /x HTTP/1.1\r\nTransfer-Encoding: chunked\r\n\r\n", b"HTTP/1.1 411 "),
+        (b"DELETE /x HTTP/1.1\r\n\r\n", b"HTTP/1.1 501 "),
     ],
 )
 def test_odd_requests_on_the_socket(sent: bytes, answer: bytes) -> None:
-    """What clients may send besides the usual is answered, or ends the connection."""
+    """What no operation sends is refused, or ends the connection."""
     with FakeZenvoices().serve() as served:
         with connect(served) as connection:
             connection.sendall(sent)
@@ -423,13 +358,6 @@ def test_server_can_be_closed_by_a_hook_and_twice() -> None:
     served.close()
     with pytest.raises(httpx.ConnectError):
         httpx.get(f"{served.url}/x")
-
-
-def test_drip_without_a_pause_does_not_sleep(world: World) -> None:
-    """A body in small pieces arrives whole without waiting."""
-    whole = world.me().content
-    world.fake.faults.add("users.me", nth=1, action=Fault.drip(10))
-    assert (world.me().content, world.slept) == (whole, [])
 
 
 @pytest.mark.anyio
@@ -504,20 +432,16 @@ async def test_respx_router_answers_an_async_client() -> None:
 
 @pytest.mark.anyio
 async def test_async_transport_meets_the_same_faults() -> None:
-    """The async transport answers, drops, truncates, drips and times out like the sync one."""
+    """The async transport answers, drops, truncates and times out like the sync one."""
     slept: list[float] = []
-
-    async def sleep(seconds: float) -> None:
-        slept.append(seconds)
-
-    fake = FakeBanqup(sleep=sleep)
+    fake = FakeBanqup(sleep=slept.append)
     async with httpx.AsyncClient(
         base_url="https://api.btx.eu.banqup.com", transport=fake.transport(), timeout=5
     ) as client:
         answer = await client.post(TOKEN, data=FORM)
         headers = {"Authorization": f"Bearer {answer.json()['access_token']}"}
         whole = (await client.get(ME, headers=headers)).content
-        fake.faults.add("users.me", nth=1, action=Fault.drip(50, pause=1))
+        fake.faults.add("users.me", nth=1, action=Fault.delay(1))
         fake.faults.add("users.me", nth=2, action=Fault.truncate(3))
         fake.faults.add("users.me", nth=3, action=Fault.drop())
         fake.faults.add("users.me", nth=4, action=Fault.delay(9))
@@ -531,7 +455,7 @@ async def test_async_transport_meets_the_same_faults() -> None:
         ):
             with pytest.raises(error):
                 await client.get(ME, headers=headers)
-    assert slept == [1] * -(-len(whole) // 50) + [5]
+    assert slept == [1, 5]
 
 
 @pytest.mark.anyio

@@ -351,11 +351,9 @@ def test_duplicate_is_accepted_and_counted(
 ) -> None:
     """The same external id twice in a company makes two documents; in another it is none."""
     first, second = fake.add_company("a"), fake.add_company("b")
-    fake.keep_content = False
     for company in (first, first, second):
         assert upload(client, headers, company).status_code == 200
     assert (len(fake.inbox), fake.duplicates) == (3, {("a", "e1"): 2})
-    assert fake.inbox[0].attachments[0].content is None
 
 
 @pytest.mark.parametrize(
@@ -483,7 +481,7 @@ def test_master_data_is_listed_per_company(
     assert ([row["id"] for row in body["items"]], body["totalCount"]) == ([own], 1)
     assert client.post(url, json={}, headers=headers).json()["totalCount"] == 2
     # "list" may be an id.
-    assert client.get(url, headers=headers).status_code in (404, 405)
+    assert client.get(url, headers=headers).status_code == 404
 
 
 def test_transactions_and_webhooks_are_read(

@@ -19,7 +19,7 @@ from typing import Any, Literal
 from attrs import define, evolve, field, frozen
 
 from _client_kit.fakes.service import Call, FakeService
-from _client_kit.fakes.wire import Delivery, Reply, html_reply, json_reply
+from _client_kit.fakes.wire import Reply, html_reply, json_reply
 from bridge import Row
 from harness.oracle import digest
 from zenvoices_client._fake.service import enveloped
@@ -64,7 +64,7 @@ class DocumentFault:
     pause: float = 0.0
 
 
-_DROP = Reply(0, delivery=Delivery("reset"))
+_DROP = Reply(0, delivery="reset")
 POISON: Mapping[str, DocumentFault] = {
     "reset": DocumentFault("doubt", _DROP),
     "502": DocumentFault("doubt", html_reply("Bad gateway", 502), 502),
@@ -289,7 +289,7 @@ def _sent(body: bytes) -> dict[str, Any]:
 
 def _taken(reply: Reply) -> bool:
     """Whether the service did what it was asked, and its answer arrives."""
-    return 200 <= reply.status < 300 and reply.delivery.kind == "whole"
+    return 200 <= reply.status < 300 and reply.delivery == "whole"
 
 
 # What must hold of the calls of a run

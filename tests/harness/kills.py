@@ -49,7 +49,7 @@ FAULTS = {
     "503": Fault.status(503),
     "429": Fault.rate_limit(1),
     "html": Fault.html(),
-    "redirect": Fault.redirect("https://elsewhere.example/"),
+    "redirect": Fault.status(302, headers={"Location": "https://elsewhere.example/"}),
     "reset": Fault.drop(),
     "close": Fault.drop(reset=False),
     "garbage": Fault.garbage(),

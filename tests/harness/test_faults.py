@@ -36,7 +36,7 @@ UNREADABLE = {
     "a web page": Fault.html(),
     "nothing": Fault.status(200),
     "204": Fault.status(204),
-    "a redirect": Fault.redirect("https://login.example/"),
+    "a redirect": Fault.status(302, headers={"Location": "https://login.example/"}),
 }
 
 

@@ -19,7 +19,7 @@ def _arrived(*contents: bytes) -> list[InboxItem]:
     return [
         InboxItem(
             number, f"id-{number}", 101, "0042", None, None, None,
-            (Attachment("F.xml", "application/xml", len(content), digest(content)),), 0.0,
+            (Attachment("F.xml", "application/xml", len(content), digest(content), content),), 0.0,
         )
         for number, content in enumerate(contents)
     ]  # fmt: skip

@@ -58,7 +58,7 @@ FAULTS: dict[str, Fault] = {
     "401": Fault.status(401),
     "html": Fault.html(),
     "empty": Fault.status(200),
-    "redirect": Fault.redirect("https://elsewhere.example/"),
+    "redirect": Fault.status(302, headers={"Location": "https://elsewhere.example/"}),
     "drop": Fault.drop(),
     "close": Fault.drop(reset=False),
     "slow": Fault.delay(45.0),

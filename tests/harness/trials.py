@@ -12,7 +12,7 @@ from pathlib import Path
 from attrs import define, field
 
 from _client_kit.fakes.service import Call, FakeService
-from _client_kit.fakes.wire import Delivery, Reply
+from _client_kit.fakes.wire import Reply
 from bridge import Row
 from harness.children import Ended, Exporters
 from harness.oracle import Findings
@@ -153,7 +153,7 @@ class Strike:
 def strike(service: FakeService, blow: Strike, kill: Callable[[], None]) -> None:
     """Have a blow strike a service."""
     finish = service.finish
-    dropped = Reply(0, delivery=Delivery("reset"))
+    dropped = Reply(0, delivery="reset")
 
     def struck(call: Call) -> Reply:
         if not blow.next(call):

@@ -44,7 +44,7 @@ def invoice(number: int) -> bytes:
 def add_neighbour(zenvoices: FakeZenvoices, company: int, received: float) -> None:
     """Something else has put a document into the company's inbox."""
     item = InboxItem(
-        id=0,
+        id=next(zenvoices._inbox_ids),
         external_id="from-another-system",
         company_id=company,
         company_code="0042",
@@ -54,7 +54,7 @@ def add_neighbour(zenvoices: FakeZenvoices, company: int, received: float) -> No
         attachments=(),
         received_time=received,
     )
-    zenvoices._receive(item)
+    zenvoices._inbox[item.id] = item
 
 
 class PartlyListed(FakeBanqup):

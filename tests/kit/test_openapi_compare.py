@@ -114,6 +114,11 @@ INBOX = {"$ref": "#/components/schemas/InboxDto"}
             True,
         ),
         (
+            partial(set_member, "CreateInboxInput", "id", {**TEXT, "readOnly": True}, must=True),
+            set(),
+            False,
+        ),
+        (
             partial(move_path, f"{API}/inbox/list", f"{API}/inbox/List"),
             {("inbox.list", f"path {API}/inbox/list", "differs")},
             True,

@@ -1,6 +1,7 @@
 """Tracebacks: ordinary ones for a developer, and nothing in them that leads to a request."""
 
 import asyncio
+import io
 import sys
 import tempfile
 import traceback
@@ -23,12 +24,14 @@ from banqup_client import (
     ServiceError,
 )
 from banqup_client.testing import FakeBanqup, FakeFile, Fault
-from bridge import Connection, MemoryCheckpoints, SQLAlchemyCheckpoints, SQLiteCheckpoints
+from bridge import Connection, MemoryCheckpoints, SQLAlchemyCheckpoints, SQLiteCheckpoints, ubl
 from support.reach import frames_of, leads_to, shown
-from zenvoices_client import RetryPolicy, UserLogin, ZenvoicesClient
+from zenvoices_client import Attachment, RetryPolicy, UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices
 
 WORD = "canary-of-tracebacks-77c1"
+ACCOUNT = "BE71096123456769"
+INVOICE = f"<Invoice><PayeeFinancialAccount><ID>{ACCOUNT}</ID></PayeeFinancialAccount></Invoice>"
 HERE = "https://api.uat.btx.eu.banqup.com"
 SIGNED = "Goog-Sig" + "nature"
 ONCE = RetryPolicy(attempts=1)
@@ -300,3 +303,19 @@ def test_an_address_of_a_database_in_the_wrong_place_is_in_no_text(
     with pytest.raises(ServiceError) as caught:
         call(f"postgresql+psycopg://exporter:{WORD}@db.internal/exports")
     assert WORD not in str(caught.value)
+
+
+TAKES_FILES: tuple[Callable[[Any], object], ...] = (
+    lambda text: Attachment("a.xml", text),
+    ubl.peek,
+    lambda text: ubl.extract(text, 0, io.BytesIO()),
+)
+
+
+@pytest.mark.parametrize("call", TAKES_FILES)
+@pytest.mark.parametrize("text", [INVOICE, f"iban;amount\n{ACCOUNT};1", f'{{"a": "{ACCOUNT}"}}'])
+def test_a_document_given_as_text_is_in_no_text(text: str, call: Callable[[Any], object]) -> None:
+    """A text is taken for a path: one that is a document is refused without being repeated."""
+    with pytest.raises(OSError, match="encode a document's own") as caught:
+        call(text)
+    assert ACCOUNT not in str(caught.value)

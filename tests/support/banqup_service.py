@@ -2,13 +2,19 @@
 
 from __future__ import annotations
 
+import base64
 import json
-from collections.abc import Callable, Mapping
+import secrets
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import httpx
+from attrs import define, field
 
+from _client_kit.fakes.service import Call, Route
+from _client_kit.fakes.wire import Reply, json_reply
 from banqup_client import ClientCredentials, RetryPolicy
+from banqup_client._fake.service import StoredDocument, StoredSpace
 from banqup_client.testing import FakeBanqup, FakeFile
 
 SECRET = "canary-secret-7d21"
@@ -28,9 +34,86 @@ def credentials() -> ClientCredentials:
     return ClientCredentials("demo-app", SECRET)
 
 
-def fake_banqup(**options: Any) -> FakeBanqup:
+@define(eq=False, repr=False, slots=False, kw_only=True)
+class UnhelpfulBanqup(FakeBanqup):
+    """A fake whose list of documents can be as unhelpful as a service may be.
+
+    Attributes:
+        order: ``"newest_first"`` or ``"oldest_first"``, by time of creation and then as they were
+            added; None for the fake's own order.
+        ignore: Filters of the list that have no effect: ``"folder"``, ``"updatedSince"``.
+        total: The ``total`` of the list; None for the true number.
+    """
+
+    order: str | None = None
+    ignore: set[str] = field(factory=set[str])
+    total: int | None = None
+
+    def _listing(
+        self, space: StoredSpace, folder: str | None, since: float | None
+    ) -> list[StoredDocument]:
+        if "folder" in self.ignore:
+            folder = None
+        if "updatedSince" in self.ignore:
+            since = None
+        found = super()._listing(space, folder, since)
+        if self.order is not None:
+            newest = self.order == "newest_first"
+            added = {name: place for place, name in enumerate(space.documents)}
+            found.sort(key=lambda document: added[document.id])
+            found.sort(key=lambda document: document.created, reverse=newest)
+        return found
+
+    def _list_documents(self, call: Call) -> Reply:
+        reply = super()._list_documents(call)
+        if self.total is None or reply.status != 200:
+            return reply
+        return json_reply({**json.loads(reply.body), "total": self.total})
+
+
+@define(eq=False, repr=False, slots=False, kw_only=True)
+class OtherTokens(FakeBanqup):
+    """A fake whose token requests are answered in another way; it has the older path too.
+
+    Attributes:
+        style: Where the token's lifetime is: ``"expires_in"``, ``"jwt"`` (only in the JWT),
+            ``"bare"`` (the whole answer is a JWT), ``"opaque"`` (nowhere), or ``"expires_at"``.
+    """
+
+    style: str = "bare"
+
+    def _routes(self) -> Sequence[Route]:
+        path = "/oauth2/client_credential/accesstoken"
+        return (*super()._routes(), Route("token.get", "POST", path, self._token, public=True))
+
+    def _token(self, call: Call) -> Reply:
+        reply = super()._token(call)
+        if reply.status != 200:
+            return reply
+        answer = json.loads(reply.body)
+        if self.style in {"jwt", "bare"}:
+            token = jwt(iat=int(self.clock()), exp=int(self.clock() + self.token_life))
+            self._tokens[token] = self._tokens.pop(answer["access_token"])
+            answer["access_token"] = token
+        if self.style == "bare":
+            return Reply(200, token.encode(), {"Content-Type": "text/plain"})
+        if self.style != "expires_at":
+            del answer["expires_at"]
+        if self.style == "expires_in":
+            answer["expires_in"] = int(self.token_life)
+        return json_reply(answer)
+
+
+def jwt(**claims: object) -> str:
+    """A JWT with these claims and a random signature."""
+    parts = [json.dumps(part).encode() for part in ({"alg": "HS256"}, claims)]
+    encoded = map(base64.urlsafe_b64encode, (*parts, secrets.token_bytes(32)))
+    return ".".join(part.rstrip(b"=").decode() for part in encoded)
+
+
+def fake_banqup(**options: Any) -> UnhelpfulBanqup:
     """A fake that accepts :func:`credentials`."""
-    return FakeBanqup(client_secret=SECRET, **options)
+    return UnhelpfulBanqup(client_secret=SECRET, **options)
 
 
 def invoice(content: bytes = b"<Invoice/>", **options: Any) -> FakeFile:

@@ -13,10 +13,11 @@ from banqup_client import (
     Environment,
     RetryPolicy,
 )
-from banqup_client.testing import FakeBanqup, FakeFile
+from banqup_client.testing import FakeFile
 from bridge import AsyncConnection, Connection, MemoryCheckpoints, Row
 from bridge._delivery.delivery import STATES, Delivery
 from bridge._delivery.row_format import delivery_of
+from support.banqup_service import UnhelpfulBanqup
 from support.gateway import Gateway, Rule
 from zenvoices_client import AsyncZenvoicesClient, UserLogin, ZenvoicesClient
 from zenvoices_client.testing import FakeZenvoices
@@ -68,7 +69,7 @@ class BaseWorld:
 
     def __init__(self) -> None:
         self.clock = Clock()
-        self.banqup = FakeBanqup(clock=self.clock, token_life=10 * DAY)
+        self.banqup = UnhelpfulBanqup(clock=self.clock, token_life=10 * DAY)
         self.zenvoices = FakeZenvoices(clock=self.clock, token_life=100 * DAY)
         self.space = self.banqup.add_space(id=SPACE)
         self.company = self.zenvoices.add_company(code=COMPANY)

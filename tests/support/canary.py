@@ -40,7 +40,7 @@ from _client_kit._sync._calls import Calls
 from _client_kit._tokens import TokenCache
 from _client_kit.fakes.service import FakeService
 from banqup_client._async._storage import AsyncStorage
-from banqup_client._fake.credentials import SignedUrls
+from banqup_client._fake.service import FakeBanqup
 from banqup_client._sync._storage import Storage
 
 FAKES_TESTS = Path(__file__).parents[1] / "fakes"
@@ -289,7 +289,7 @@ def install() -> None:
     # A caller without a type checker may have made a secret of bytes.
     after(Secret, "__init__", lambda _none, secret, *_: watch.add(f"{secret.reveal()}"))
     after(FakeService, "_issue", lambda token, *_: watch.add(token))
-    after(SignedUrls, "sign", lambda url, *_: watch.add(url))
+    after(FakeBanqup, "_sign", lambda url, *_: watch.add(url))
     before(FakeService, "finish", answering)
     for sender in (httpx.Client, httpx.AsyncClient):
         before(sender, "send", check_request)

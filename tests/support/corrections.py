@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Generator, Mapping
+from functools import partial
 from pathlib import Path
 from typing import Any
 
 from attrs import evolve
 
+from _contract_check.banqup import BANQUP
+from _contract_check.command import run
+from _contract_check.zenvoices import ZENVOICES
 from banqup_client import AskedDocument, AskedDocuments
-from banqup_client import __main__ as banqup_command
 from zenvoices_client import AskedUpload, Base64, Call
-from zenvoices_client import __main__ as zenvoices_command
 
 VENDOR_FILES = Path(__file__).parent / "vendor_files"
 
 COMMANDS: dict[str, Callable[[list[str]], int]] = {
-    "banqup": banqup_command.main,
-    "zenvoices": zenvoices_command.main,
+    "banqup": partial(run, "banqup_client", BANQUP),
+    "zenvoices": partial(run, "zenvoices_client", ZENVOICES),
 }
 
 

@@ -57,19 +57,18 @@ class Estate:
         for code, name in zip(self.codes, names, strict=True):
             company = self.zenvoices.add_company(code=code, name=name)
             # Another system's, of a day ago: look-ups can be tested with it from the first run on.
-            self.zenvoices._receive(
-                InboxItem(
-                    id=0,
-                    external_id="from-another-system",
-                    company_id=company,
-                    company_code=code,
-                    subject="Invoice 1",
-                    sender_name=None,
-                    destination=None,
-                    attachments=(),
-                    received_time=clock() - 86_400,
-                )
+            item = InboxItem(
+                id=next(self.zenvoices._inbox_ids),
+                external_id="from-another-system",
+                company_id=company,
+                company_code=code,
+                subject="Invoice 1",
+                sender_name=None,
+                destination=None,
+                attachments=(),
+                received_time=clock() - 86_400,
             )
+            self.zenvoices._inbox[item.id] = item
         self.published: dict[str, str] = {}
         """The company each invoice must come to, by the digest of its bytes."""
         self._old: set[str] = set()

@@ -13,7 +13,7 @@ import pytest
 from attrs import define
 
 from _client_kit.fakes.service import Call, FakeService
-from _client_kit.fakes.wire import Delivery, Reply
+from _client_kit.fakes.wire import Reply
 from harness.clock import SharedClock
 from support.estate import CREDENTIALS, LEASE_TTL, Estate
 from support.stores import open_store
@@ -111,7 +111,7 @@ def held(
     def finished(call: Call) -> Reply:
         answer = finish(call)
         if whole and strike(call) and not reply:
-            return Reply(0, delivery=Delivery("reset"))
+            return Reply(0, delivery="reset")
         return answer
 
     done = threading.Event()

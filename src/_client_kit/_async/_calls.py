@@ -328,10 +328,6 @@ class AsyncCalls:
             headers[name.title()] = value
         return PreparedRequest(operation, url, headers, content)
 
-    def drop(self, token: Token) -> None:
-        """Forget a token that the service rejected."""
-        self._state.drop(token)
-
     async def _send(self, request: PreparedRequest, limit: Deadline) -> ApiResponse:
         """Send a request with a token, which is renewed once if the service rejects it."""
 
@@ -399,7 +395,7 @@ class AsyncCalls:
             except BaseException as error:  # noqa: BLE001 - raised again below
                 problem = error
             if isinstance(problem, ServiceError):
-                if tokens and problem.status == 401:
+                if tokens and isinstance(problem, CredentialsError):
                     self._state.drop(tokens[0])
                     if not renewed:
                         renewed = True

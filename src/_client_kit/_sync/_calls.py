@@ -327,10 +327,6 @@ class Calls:
             headers[name.title()] = value
         return PreparedRequest(operation, url, headers, content)
 
-    def drop(self, token: Token) -> None:
-        """Forget a token that the service rejected."""
-        self._state.drop(token)
-
     def _send(self, request: PreparedRequest, limit: Deadline) -> ApiResponse:
         """Send a request with a token, which is renewed once if the service rejects it."""
 
@@ -398,7 +394,7 @@ class Calls:
             except BaseException as error:  # noqa: BLE001 - raised again below
                 problem = error
             if isinstance(problem, ServiceError):
-                if tokens and problem.status == 401:
+                if tokens and isinstance(problem, CredentialsError):
                     self._state.drop(tokens[0])
                     if not renewed:
                         renewed = True

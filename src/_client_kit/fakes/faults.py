@@ -7,9 +7,9 @@ import threading
 from collections.abc import Iterable, Mapping
 from typing import Any, Literal
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
-from _client_kit.fakes.wire import WHOLE, Delivery, Reply, html_reply
+from _client_kit.fakes.wire import Delivery, Reply, html_reply
 
 When = Literal["before", "after"]
 """``"before"``: the request is not applied. ``"after"``: it is applied, then it fails."""
@@ -19,14 +19,15 @@ When = Literal["before", "after"]
 class Fault:
     """One way in which a call fails; make it with the static methods below.
 
-    `truncate`, `cut`, `drip`, `close`, and `delay` without ``then=``, change only when and how the
-    real answer arrives, so the request is always applied.
+    `truncate`, and `delay` without ``then=``, change only when and how the real answer arrives, so
+    the request is always applied.
     """
 
     name: str
     reply: Reply | None = field(default=None, repr=False)
     """The answer to send instead of the real one; None sends the real one."""
-    delivery: Delivery = WHOLE
+    delivery: Delivery = "whole"
+    size: int = 0
     pause: float = 0.0
     body_read: int | None = None
     """Number of bytes of the request's body to read before dropping the connection; None for the
@@ -49,21 +50,13 @@ class Fault:
     @staticmethod
     def rate_limit(retry_after: float | str | None = None) -> Fault:
         """Answer 429 with this Retry-After: seconds, or a text such as an HTTP date."""
-        headers: dict[str, str] = {}
-        if retry_after is not None:
-            text = retry_after if isinstance(retry_after, str) else f"{retry_after:g}"
-            headers["Retry-After"] = text
+        headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
         return Fault.status(429, headers=headers)
 
     @staticmethod
     def html(title: str = "Down for maintenance", status: int = 200) -> Fault:
         """Answer with a web page instead of JSON."""
         return Fault("html", html_reply(title, status))
-
-    @staticmethod
-    def redirect(to: str, status: int = 302) -> Fault:
-        """Answer with a redirect to this URL."""
-        return Fault("redirect", Reply(status, b"", {"Location": to}))
 
     @staticmethod
     def drop(*, reset: bool = True, body_read: int | None = None) -> Fault:
@@ -75,7 +68,7 @@ class Fault:
                 is still writing, and never apply the request; None reads all of it, and so does
                 ``when="after"``.
         """
-        return Fault("drop", Reply(0), Delivery("reset" if reset else "drop"), body_read=body_read)
+        return Fault("drop", Reply(0), "reset" if reset else "drop", body_read=body_read)
 
     @staticmethod
     def delay(seconds: float, then: Fault | None = None) -> Fault:
@@ -88,32 +81,17 @@ class Fault:
         """
         if then is None:
             return Fault("delay", pause=seconds)
-        return Fault(f"delay, {then.name}", then.reply, then.delivery, seconds, then.body_read)
+        return evolve(then, name=f"delay, {then.name}", pause=seconds)
 
     @staticmethod
     def truncate(size: int) -> Fault:
         """Send this many bytes of the body with the whole body's Content-Length, then close."""
-        return Fault("truncate", delivery=Delivery("truncate", size=size))
-
-    @staticmethod
-    def cut(size: int) -> Fault:
-        """Send this many bytes of the body without a Content-Length, then close without a reset."""
-        return Fault("cut", delivery=Delivery("cut", size=size))
-
-    @staticmethod
-    def drip(size: int = 1, pause: float = 0.0) -> Fault:
-        """Send the body in pieces of ``size`` bytes, with ``pause`` seconds before each piece."""
-        return Fault("drip", delivery=Delivery("drip", size=max(size, 1), pause=pause))
+        return Fault("truncate", delivery="truncate", size=size)
 
     @staticmethod
     def garbage(raw: bytes = b"\x16\x03\x01 no http at all\r\n\r\n") -> Fault:
         """Answer with bytes that are not HTTP, then close."""
-        return Fault("garbage", Reply(0, raw), Delivery("garbage"))
-
-    @staticmethod
-    def close() -> Fault:
-        """Answer, then close the connection without a ``Connection: close`` header."""
-        return Fault("close", delivery=Delivery("close"))
+        return Fault("garbage", Reply(0, raw), "garbage")
 
 
 @define(eq=False)
@@ -177,8 +155,6 @@ class Faults:
         if operation not in self._operations:
             known = ", ".join(sorted(self._operations))
             raise ValueError(f"there is no operation {operation!r}; there are: {known}")
-        if nth is not None and nth < 1:
-            raise ValueError("nth counts calls from 1")
         if times is None and nth is not None:
             times = 1
         line = ScriptedFault(operation, action, nth or 1, times, when)

@@ -49,8 +49,6 @@ class Call(FakeRequest):
     route: Route | None = None
     args: tuple[str, ...] = ()
     """The values of the placeholders in the route's path."""
-    other_methods: list[str] = field(factory=list[str])
-    """The methods of the routes whose path matches the request, but whose method does not."""
     scripted: ScriptedFault = NO_FAULT
 
     @property
@@ -75,8 +73,7 @@ class FakeService:
 
     Attributes:
         clock: Returns the service's time in seconds since the epoch.
-        sleep: Waits for the seconds of a scripted delay; may return an awaitable if an
-            asynchronous client uses the fake.
+        sleep: Waits for the seconds of a scripted delay.
         date_header: Whether answers carry a ``Date`` header with the time of ``clock``.
         token_life: Lifetime in seconds of tokens issued from now on.
         token_uses: Number of requests for which a new token is valid; None for no limit.
@@ -149,6 +146,7 @@ class FakeService:
             headers=reply.headers_and({**self.answer_headers, **date}),
             pause=action.pause if after else 0.0,
             delivery=action.delivery,
+            size=action.size,
         )
 
     def note(self, call: Call, status: int | None = None) -> None:
@@ -161,11 +159,6 @@ class FakeService:
     def _answer(self, call: Call) -> Reply:
         route = call.route
         if route is None:
-            if call.other_methods:
-                page = html_reply("405 - method not allowed", 405)
-                return evolve(
-                    page, headers=page.headers_and({"Allow": ", ".join(call.other_methods)})
-                )
             return html_reply("404 - not found", 404)
         try:
             with self._lock:
@@ -177,9 +170,9 @@ class FakeService:
         except RequestRefusedError as refused:
             return refused.reply
 
-    def _issue(self, token: str | None = None) -> str:
+    def _issue(self) -> str:
         """Return a token that is valid for `token_life` seconds and `token_uses` requests."""
-        token = token or secrets.token_urlsafe(32)
+        token = secrets.token_urlsafe(32)
         uses = math.inf if self.token_uses is None else self.token_uses
         self._tokens[token] = (self.clock() + self.token_life, uses)
         return token
@@ -200,7 +193,7 @@ class FakeService:
         if call.media_type != "application/json":
             raise self._refused(415, "Only application/json is supported.")
         try:
-            value = json.loads(str(call.body, "utf-8"), parse_constant=_refuse_constant)
+            value = json.loads(str(call.body, "utf-8"))
         except (ValueError, RecursionError):
             raise self._refused(400, "The body is not valid JSON.") from None
         if not isinstance(value, dict):
@@ -209,24 +202,17 @@ class FakeService:
 
     def _find_route(self, call: Call) -> None:
         for route, pattern in self._patterns:
-            match = pattern.fullmatch(call.path) if route.origin == call.origin else None
-            if match is None:
-                continue
-            if route.method == call.method:
+            match = pattern.fullmatch(call.path)
+            if match and (route.method, route.origin) == (call.method, call.origin):
                 call.route, call.args = route, tuple(map(unquote, match.groups()))
                 call.operation = route.operation
                 if route.origin == "api":
                     call.ignored = tuple(sorted(call.query.keys() - route.query))
                 return
-            call.other_methods.append(route.method)
 
 
 def _pattern(path: str) -> re.Pattern[str]:
     return re.compile(re.sub(r"\\\{\w+\\\}", "([^/]+)", re.escape(path)))
-
-
-def _refuse_constant(name: str) -> object:
-    raise ValueError(f"{name} is not JSON")
 
 
 def require(

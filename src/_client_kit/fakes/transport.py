@@ -2,11 +2,9 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import time
 from collections.abc import AsyncIterator, Iterator
-from typing import cast
 
 import httpx
 
@@ -19,80 +17,26 @@ _LOOPBACK = frozenset({"localhost", "127.0.0.1", "::1"})
 _TEST_DOMAINS = (".test", ".example", ".invalid")
 
 
-class _Answer(httpx.SyncByteStream, httpx.AsyncByteStream):
-    """The answer to a call: it waits, cuts and delays as its fault says.
+class _Body(httpx.SyncByteStream, httpx.AsyncByteStream):
+    """The body of an answer, in pieces; a truncated body ends with an error."""
 
-    It is the body of the response too, in pieces.
-    """
-
-    reply: Reply
-
-    def __init__(self, service: FakeService, request: httpx.Request) -> None:
-        self._sleep = service.sleep
-        self._request = request
-        timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
-        self._timeout = timeouts.get("read") or math.inf
-
-    def response(self) -> httpx.Response:
-        """Return the response; raise the error that httpx raises on a socket if there is none."""
-        kind = self.reply.delivery.kind
-        if kind == "garbage":
-            raise httpx.RemoteProtocolError("illegal status line", request=self._request)
-        if kind == "reset":
-            raise httpx.ReadError("[Errno 104] Connection reset by peer", request=self._request)
-        if kind == "drop":
-            text = "Server disconnected without sending a response."
-            raise httpx.RemoteProtocolError(text, request=self._request)
-        return httpx.Response(
-            self.reply.status,
-            headers=self.reply.wire_headers(),
-            stream=self,
-            request=self._request,
-        )
-
-    def wait(self, seconds: float) -> None:
-        """Sleep at most for the client's read timeout; raise ReadTimeout if it is over."""
-        if seconds > 0:
-            self._sleep(min(seconds, self._timeout))
-            self._check_time(seconds)
-
-    async def wait_async(self, seconds: float) -> None:
-        """Do the same as `wait`, without blocking the event loop.
-
-        A ``sleep`` that a test has given is called as it is, so it may block.
-        """
-        if seconds > 0:
-            sleep = runtime.sleep if self._sleep is time.sleep else self._sleep
-            waiting = sleep(min(seconds, self._timeout))
-            if inspect.isawaitable(waiting):
-                await waiting
-            self._check_time(seconds)
+    def __init__(self, reply: Reply) -> None:
+        self._reply = reply
 
     def __iter__(self) -> Iterator[bytes]:
-        for piece in self._pieces():
-            self.wait(self.reply.delivery.pause)
-            yield piece
-
-    async def __aiter__(self) -> AsyncIterator[bytes]:
-        for piece in self._pieces():
-            await self.wait_async(self.reply.delivery.pause)
-            yield piece
-
-    def _pieces(self) -> Iterator[bytes]:
-        (body, claimed), delivery = self.reply.wire_body(), self.reply.delivery
-        size = delivery.size if delivery.kind == "drip" else _PIECE
+        body, claimed = self._reply.wire_body()
         end = min(len(body), claimed)
-        for start in range(0, end, size):
-            yield body[start : min(start + size, end)]
+        for start in range(0, end, _PIECE):
+            yield body[start : min(start + _PIECE, end)]
         if end < claimed:
             raise httpx.RemoteProtocolError(
                 "peer closed connection without sending complete message body "
                 f"(received {end} bytes, expected {claimed})"
             )
 
-    def _check_time(self, seconds: float) -> None:
-        if seconds >= self._timeout:
-            raise httpx.ReadTimeout("The read operation timed out")
+    async def __aiter__(self) -> AsyncIterator[bytes]:
+        for piece in self:
+            yield piece
 
 
 class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
@@ -110,29 +54,24 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     def handle_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request."""
         call = self._begin(request)
-        # The cast is safe: httpx.Client refuses an asynchronous body, and respx reads each body
-        # first. The Banqup client's storage calls this method directly, with a synchronous body.
-        call.body = b"".join(cast("httpx.SyncByteStream", request.stream))
-        answer = self._answer(request, call)
+        call.body = request.read()
         try:
-            answer.wait(call.pause)
+            self._wait(call.pause, request)
         finally:  # the request is applied even if the client has stopped waiting
-            answer.reply = self._service.finish(call)
-        answer.wait(answer.reply.pause)
-        return answer.response()
+            reply = self._service.finish(call)
+        self._wait(reply.pause, request)
+        return _response(reply, request)
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """Answer one request."""
         call = self._begin(request)
-        stream = cast("httpx.AsyncByteStream", request.stream)
-        call.body = b"".join([part async for part in stream])
-        answer = self._answer(request, call)
+        call.body = await request.aread()
         try:
-            await answer.wait_async(call.pause)
+            await self._wait_async(call.pause, request)
         finally:  # the request is applied even if the client has stopped waiting
-            answer.reply = self._service.finish(call)
-        await answer.wait_async(answer.reply.pause)
-        return answer.response()
+            reply = self._service.finish(call)
+        await self._wait_async(reply.pause, request)
+        return _response(reply, request)
 
     def _begin(self, request: httpx.Request) -> Call:
         url, service = request.url, self._service
@@ -151,14 +90,50 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
             storage_url=f"https://{service.storage_host}",
         )
         service.begin(call)
+        if call.cut is not None:
+            service.note(call)
+            raise httpx.ReadError("[Errno 104] Connection reset by peer")
         return call
 
-    def _answer(self, request: httpx.Request, call: Call) -> _Answer:
-        if call.cut is not None:
-            self._service.note(call)
-            raise httpx.ReadError("[Errno 104] Connection reset by peer")
-        declared = int(call.headers.get("content-length", len(call.body)))
-        if declared != len(call.body):
-            much = "little" if len(call.body) < declared else "much"
-            raise httpx.LocalProtocolError(f"Too {much} data for declared Content-Length")
-        return _Answer(self._service, request)
+    def _wait(self, seconds: float, request: httpx.Request) -> None:
+        """Sleep at most for the client's read timeout; raise ReadTimeout if it is over."""
+        if seconds > 0:
+            self._service.sleep(min(seconds, _timeout_of(request)))
+            _check_time(seconds, request)
+
+    async def _wait_async(self, seconds: float, request: httpx.Request) -> None:
+        """Do the same as `_wait`, without blocking the event loop.
+
+        A ``sleep`` that a test has given is called as it is, so it may block.
+        """
+        if seconds > 0:
+            duration = min(seconds, _timeout_of(request))
+            if self._service.sleep is time.sleep:
+                await runtime.sleep(duration)
+            else:
+                self._service.sleep(duration)
+            _check_time(seconds, request)
+
+
+def _timeout_of(request: httpx.Request) -> float:
+    timeouts: dict[str, float | None] = request.extensions.get("timeout", {})
+    return timeouts.get("read") or math.inf
+
+
+def _check_time(seconds: float, request: httpx.Request) -> None:
+    if seconds >= _timeout_of(request):
+        raise httpx.ReadTimeout("The read operation timed out")
+
+
+def _response(reply: Reply, request: httpx.Request) -> httpx.Response:
+    """Return an answer as a response; raise the error of a socket if the connection was dropped."""
+    if reply.delivery == "garbage":
+        raise httpx.RemoteProtocolError("illegal status line", request=request)
+    if reply.delivery == "reset":
+        raise httpx.ReadError("[Errno 104] Connection reset by peer", request=request)
+    if reply.delivery == "drop":
+        text = "Server disconnected without sending a response."
+        raise httpx.RemoteProtocolError(text, request=request)
+    return httpx.Response(
+        reply.status, headers=reply.wire_headers(), stream=_Body(reply), request=request
+    )

@@ -33,37 +33,27 @@ class FakeRequest:
     """Name of the scripted fault that hit this request, or None."""
 
 
-@frozen
-class Delivery:
-    """How an answer is sent to the client: as a whole, or damaged by a fault.
-
-    Attributes:
-        kind: Name of the ``Fault`` method that makes the fault; ``"whole"`` without a fault, and
-            ``"reset"`` for a connection that is dropped with a TCP reset.
-        size: Number of bytes of the body to send; for ``"drip"``, of each piece.
-        pause: Seconds before each piece.
-    """
-
-    kind: Literal["whole", "reset", "drop", "truncate", "cut", "drip", "garbage", "close"] = "whole"
-    size: int = 0
-    pause: float = 0.0
-
-
-WHOLE = Delivery()
+Delivery = Literal["whole", "reset", "drop", "truncate", "garbage"]
+"""How an answer is sent: the name of the ``Fault`` method that damages it, ``"reset"`` for a drop
+with a TCP reset, or ``"whole"``."""
 
 
 @frozen
 class Reply:
     """An answer, before it is converted to bytes or an ``httpx.Response``.
 
-    ``pause`` is the number of seconds to wait before the answer is sent.
+    Attributes:
+        pause: Seconds to wait before the answer is sent.
+        delivery: How the answer is sent.
+        size: Number of bytes of the body to send, if the answer is truncated.
     """
 
     status: int
     body: bytes = field(default=b"", repr=False)
     headers: Mapping[str, str] = field(factory=dict[str, str])
     pause: float = 0.0
-    delivery: Delivery = WHOLE
+    delivery: Delivery = "whole"
+    size: int = 0
 
     def headers_and(self, more: Mapping[str, str]) -> dict[str, str]:
         """Return the answer's headers, and those of ``more`` that the answer does not have."""
@@ -75,14 +65,13 @@ class Reply:
         """Return the bytes to send and the length that the headers claim."""
         if self.status in {204, 304}:
             return b"", 0
-        cut, short = self.delivery.kind == "cut", self.delivery.kind in {"cut", "truncate"}
-        body = self.body[: self.delivery.size] if short else self.body
+        body = self.body[: self.size] if self.delivery == "truncate" else self.body
         claimed = {name.lower(): value for name, value in self.headers.items()}
-        return body, int(claimed.get("content-length", len(body if cut else self.body)))
+        return body, int(claimed.get("content-length", len(self.body)))
 
     def wire_headers(self) -> Mapping[str, str]:
-        """Return all headers to send, with Content-Length unless the fault or status forbids it."""
-        if self.delivery.kind == "cut" or self.status in {204, 304}:
+        """Return all headers to send, with Content-Length unless the status forbids it."""
+        if self.status in {204, 304}:
             return self.headers
         return self.headers_and({"Content-Length": str(len(self.body))})
 

@@ -154,6 +154,7 @@ class AsyncFiles(AsyncCallGroup):
 
         Raises:
             OutcomeUnknownError: The connection broke while the content was sent.
+            UrlExpiredError: The storage refused the signed URL, and has no content of this file.
         """
         limit = self._calls.limit(deadline, timeout)
         source = FileSource.of(content)
@@ -178,14 +179,9 @@ class AsyncFiles(AsyncCallGroup):
             )
             await self._calls.run(operation, asked, limit)
             return details
-        send = partial(self._storage.upload, source=source, content_type=content_type, limit=limit)
-        try:
-            await send(details._upload_url)
-        except UrlExpiredError:
-            fresh = await self.details(
-                space_id, details.id, timeout=timeout, deadline=limit.remaining()
-            )
-            await send(fresh._upload_url)
+        await self._storage.upload(
+            details._upload_url, source, content_type=content_type, limit=limit
+        )
         return details
 
     @overload

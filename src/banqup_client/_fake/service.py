@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import secrets
 import uuid
 from collections.abc import Mapping, Sequence
-from datetime import datetime
+from datetime import UTC, datetime
 from email.utils import formatdate
 from http import HTTPStatus
 from typing import Any, ClassVar, Literal
+from urllib.parse import parse_qsl, quote
 from zlib import crc32
 
 from attrs import define, evolve, field, frozen
@@ -16,7 +18,6 @@ from attrs import define, evolve, field, frozen
 from _client_kit.fakes.fake import Fake
 from _client_kit.fakes.service import Call, Route, require
 from _client_kit.fakes.wire import Reply, RequestRefusedError, iso, json_reply, xml_error
-from banqup_client._fake.credentials import SignedUrls, bad_signature, check_grant, make_jwt
 
 _BASE = "/datastore/documents/transaction"
 _EICAR = b"EICAR-STANDARD-ANTIVIRUS-TEST-FILE"
@@ -26,8 +27,6 @@ _DOCUMENT_OPTIONAL = {"source", "connections", "status", "metadata"}
 Moment = datetime | float | str
 """A time: an aware datetime, seconds since the epoch, or the exact text for the answer."""
 FileStatus = Literal["AVAILABLE", "AWAITING_UPLOAD", "REJECTED"]
-TokenStyle = Literal["expires_at", "expires_in", "jwt", "bare", "opaque"]
-Order = Literal["shuffled", "newest_first", "oldest_first"]
 
 
 @frozen
@@ -50,7 +49,6 @@ class StoredFile:
     space: str
     details: dict[str, Any]
     content: bytes | None
-    ready_at: float = 0.0
 
     def row(self) -> dict[str, Any]:
         """Return the file's entry in a document's JSON."""
@@ -86,15 +84,8 @@ class FakeBanqup(Fake):
     """A fake of Banqup's API and file storage, whose state a test can change at any time.
 
     Attributes:
-        token_style: How a token's answer gives the lifetime: ``"expires_at"``, ``"expires_in"``,
-            ``"jwt"`` (only in the JWT), ``"bare"`` (the whole answer is a JWT) or ``"opaque"``
-            (not at all).
         whitelisted: If false, no space has this app among its external applications. If true, each
             space decides: see `add_space`.
-        order: Order of the documents in lists; the service promises no order.
-        ignore: Query names that the list of documents ignores.
-        total: The ``total`` in lists of documents; None for the true number.
-        scan_seconds: Seconds that the virus scan of an uploaded file takes.
         url_life: Seconds for which a signed URL is valid.
     """
 
@@ -111,12 +102,7 @@ class FakeBanqup(Fake):
 
     client_id: str = "demo-app"
     client_secret: str = "demo-secret"  # noqa: S105 - only this fake accepts it
-    token_style: TokenStyle = "expires_at"  # noqa: S105 - a style, not a token
     whitelisted: bool = True
-    order: Order = "shuffled"
-    ignore: set[str] = field(factory=set[str])
-    total: int | None = None
-    scan_seconds: float = 0.0
     url_life: float = 3600.0
 
     def __attrs_post_init__(self) -> None:
@@ -125,9 +111,8 @@ class FakeBanqup(Fake):
         self._spaces: dict[str, StoredSpace] = {}
         self._documents: dict[str, StoredDocument] = {}
         self._files: dict[str, StoredFile] = {}
-        self._listeners: list[dict[str, Any]] = []
         self._extension_point = str(uuid.uuid4())
-        self._urls = SignedUrls(self.clock)
+        self._url_ends: dict[tuple[str, str, str], float] = {}
 
     # Methods for tests
 
@@ -213,8 +198,7 @@ class FakeBanqup(Fake):
     def set_file_status(self, document: str, index: int, status: FileStatus) -> None:
         """Change the status of one of a document's files."""
         with self._lock:
-            file = self._documents[document].files[index]
-            file.details["status"], file.ready_at = status, 0.0
+            self._documents[document].files[index].details["status"] = status
 
     def replace_file(
         self, document: str, index: int, file: FakeFile, *, touch: bool = True
@@ -241,25 +225,18 @@ class FakeBanqup(Fake):
             found = self._spaces[space].documents.values()
             return [json.loads(json.dumps(self._row(document))) for document in found]
 
-    @property
-    def listeners(self) -> list[dict[str, Any]]:
-        """The message listeners that were registered, as JSON objects."""
-        with self._lock:
-            return list(self._listeners)
-
     # Routes and handlers
 
     def _routes(self) -> Sequence[Route]:
         files = f"{_BASE}/v1/spaces/{{space}}/files"
         documents = f"{_BASE}/v2/spaces/{{space}}/documents"
         points = "/core/plugin/api/v1/extensionPoints"
-        token = "/oauth2/client_credential"  # noqa: S105 - a path
+        token = "/oauth2/client_credential/gettoken"  # noqa: S105 - a path
         listing = frozenset({"folder", "updatedSince", "page", "size"})
         naming = frozenset({"namespace", "name", "version"})
         stored = "/{bucket}/{space}/{file}"
         return (
-            Route("token.get", "POST", f"{token}/gettoken", self._token, public=True),
-            Route("token.get", "POST", f"{token}/accesstoken", self._token, public=True),
+            Route("token.get", "POST", token, self._token, public=True),
             Route("spaces.list", "GET", "/entitystore/v1/spaces", self._list_spaces),
             Route("users.me", "GET", "/solution/business/v1/users/me", self._me),
             Route("files.create", "POST", files, self._create_file),
@@ -268,7 +245,6 @@ class FakeBanqup(Fake):
             Route("documents.list", "GET", documents, self._list_documents, listing),
             Route("documents.get", "GET", f"{documents}/{{document}}", self._get_document),
             Route("messages.find", "GET", points, self._find_points, naming),
-            Route("messages.register", "POST", f"{points}/{{id}}/extensions", self._register),
             Route("files.upload", "PUT", stored, self._store, public=True, origin="storage"),
             Route("files.download", "GET", stored, self._fetch, public=True, origin="storage"),
         )
@@ -291,21 +267,25 @@ class FakeBanqup(Fake):
     # Tokens
 
     def _token(self, call: Call) -> Reply:
-        check_grant(call, self.client_id, self.client_secret)
-        life = self.token_life
-        style = "bare" if call.path.endswith("/accesstoken") else self.token_style
-        jwt = None
-        if style in {"jwt", "bare"}:
-            jwt = make_jwt(self.client_id, self.clock(), life)
-        token = self._issue(jwt)
-        if style == "bare":
-            return Reply(200, token.encode(), {"Content-Type": "text/plain"})
-        body: dict[str, Any] = {"access_token": token, "token_type": "Bearer"}
-        if style == "expires_at":
-            body["expires_at"] = iso(self.clock() + life)
-        elif style == "expires_in":
-            body["expires_in"] = int(life)
-        return json_reply(body)
+        if call.media_type != "application/x-www-form-urlencoded":
+            return _refusal("invalid_request", "The credentials go in a form body.", 415)
+        try:
+            form = dict(parse_qsl(bytes(call.body).decode(), strict_parsing=True))
+        except ValueError:
+            return _refusal("invalid_request", "The form cannot be read.", 400)
+        if form.get("grant_type") != "client_credentials":
+            return _refusal("unsupported_grant_type", "Only client_credentials is allowed.", 400)
+        if not {"client_id", "client_secret"} <= form.keys():
+            return _refusal("invalid_request", "client_id and client_secret are required.", 400)
+        if (form["client_id"], form["client_secret"]) != (self.client_id, self.client_secret):
+            return _refusal("invalid_client", "Client authentication failed.", 401)
+        return json_reply(
+            {
+                "access_token": self._issue(),
+                "token_type": "Bearer",
+                "expires_at": iso(self.clock() + self.token_life),
+            }
+        )
 
     # The API
 
@@ -365,7 +345,7 @@ class FakeBanqup(Fake):
 
     def _list_documents(self, call: Call) -> Reply:
         space = self._space(call)
-        query = {name: text for name, text in call.query.items() if name not in self.ignore}
+        query = call.query
         page, size = self._number(query, "page", 0, 0), self._number(query, "size", 50, 1)
         if size > 50:
             return self._error(400, "size must be at most 50.")
@@ -380,8 +360,7 @@ class FakeBanqup(Fake):
             since = moment.timestamp()
         found = self._listing(space, query.get("folder"), since)
         rows = [self._row(document) for document in found[page * size : (page + 1) * size]]
-        total = len(found) if self.total is None else self.total
-        return json_reply({"documents": rows, "page": page, "size": size, "total": total})
+        return json_reply({"documents": rows, "page": page, "size": size, "total": len(found)})
 
     def _get_document(self, call: Call) -> Reply:
         found = self._space(call).documents.get(call.args[1])
@@ -390,33 +369,21 @@ class FakeBanqup(Fake):
         return json_reply(self._row(found))
 
     def _find_points(self, call: Call) -> Reply:
-        query = call.query
         wanted = {"namespace": "com.unifiedpost.btx", "name": "messageListeners", "version": "1.0"}
-        missing = sorted(wanted.keys() - query.keys())
-        if missing:
-            return self._error(400, f"Missing: {', '.join(missing)}.")
         rows: list[dict[str, str]] = []
-        if all(query[name] == value for name, value in wanted.items()):
+        if wanted.items() <= call.query.items():
             rows = [{"id": self._extension_point, **wanted}]
         return json_reply({"extensionPoints": rows})
-
-    def _register(self, call: Call) -> Reply:
-        sent = self._json(call)
-        if call.args[0] != self._extension_point:
-            return self._error(404, "The extension point was not found.")
-        self._listeners.append(sent)
-        return json_reply({"id": str(uuid.uuid4()), **sent}, 201)
 
     # The storage
 
     def _store(self, call: Call) -> Reply:
         file = self._signed(call)
         if call.headers.get("content-type") != file.details["contentType"]:
-            return bad_signature()  # the signature covers this header
+            return _bad_signature()  # the signature covers this header
         file.content = call.body
         file.details["fileSize"] = len(call.body)
         file.details["status"] = "REJECTED" if _EICAR in call.body else "AVAILABLE"
-        file.ready_at = self.clock() + self.scan_seconds
         return Reply(200)
 
     def _fetch(self, call: Call) -> Reply:
@@ -425,7 +392,19 @@ class FakeBanqup(Fake):
         return Reply(200, content, {"Content-Type": file.details["contentType"]})
 
     def _signed(self, call: Call) -> StoredFile:
-        self._urls.check(call)
+        """Return the file of a signed URL, which must be exactly as it was signed."""
+        if "authorization" in call.headers:
+            # The storage refuses requests with both a token and a signature.
+            raise RequestRefusedError(
+                xml_error("InvalidArgument", "Only one auth mechanism allowed.", 401)
+            )
+        end = self._url_ends.get((call.method, call.headers.get("host", ""), call.target))
+        if end is None:
+            raise RequestRefusedError(_bad_signature())
+        if self.clock() >= end:
+            raise RequestRefusedError(
+                xml_error("ExpiredToken", "The provided token has expired.", 400)
+            )
         file = self._files.get(call.args[2])
         if file is None:
             raise RequestRefusedError(
@@ -487,15 +466,28 @@ class FakeBanqup(Fake):
         details = dict(file.details)
         if file.content is None:
             details["uploadUrl"] = self._sign("PUT", file, call)
-        elif self.clock() < file.ready_at:
-            details["status"] = "AWAITING_UPLOAD"  # uploaded, but not scanned yet
         elif details["status"] == "AVAILABLE":
             details["downloadUrl"] = self._sign("GET", file, call)
         return details
 
     def _sign(self, method: str, file: StoredFile, call: Call) -> str:
-        path = f"/btx-fake-documents/{file.space}/{file.details['id']}"
-        return self._urls.sign(method, path, call, self.url_life)
+        """Return a signed URL in the format of Google Cloud Storage V4, for one method.
+
+        Its host is the storage as the client can reach it.
+        """
+        now = datetime.fromtimestamp(self.clock(), UTC)
+        signed = "content-type;host" if method == "PUT" else "host"
+        scope = f"fake@btx.iam.gserviceaccount.com/{now:%Y%m%d}/auto/storage/goog4_request"
+        target = (
+            f"/btx-fake-documents/{file.space}/{file.details['id']}"
+            "?X-Goog-Algorithm=GOOG4-RSA-SHA256"
+            f"&X-Goog-Credential={quote(scope, safe='')}&X-Goog-Date={now:%Y%m%dT%H%M%SZ}"
+            f"&X-Goog-Expires={int(self.url_life)}&X-Goog-SignedHeaders={quote(signed, safe='')}"
+            f"&X-Goog-Signature={secrets.token_hex(32)}"
+        )
+        host = call.storage_url.partition("://")[2]
+        self._url_ends[method, host, target] = self.clock() + self.url_life
+        return f"{call.storage_url}{target}"
 
     def _listing(
         self, space: StoredSpace, folder: str | None, since: float | None
@@ -506,11 +498,8 @@ class FakeBanqup(Fake):
             if (folder is None or document.folder in {folder, None})
             and (since is None or document.updated >= since)
         ]
-        if self.order == "shuffled":
-            found.sort(key=lambda document: crc32(document.id.encode(errors="surrogatepass")))
-        else:
-            newest = self.order == "newest_first"
-            found.sort(key=lambda document: document.created, reverse=newest)
+        # The service promises no order, so the order is that of no field.
+        found.sort(key=lambda document: crc32(document.id.encode(errors="surrogatepass")))
         return found
 
     def _number(self, query: Mapping[str, str], name: str, default: int, least: int) -> int:
@@ -518,6 +507,16 @@ class FakeBanqup(Fake):
         if not text.isascii() or not text.isdigit() or int(text) < least:
             raise self._refused(400, f"{name} must be a number of at least {least}.")
         return int(text)
+
+
+def _refusal(error: str, description: str, status: int) -> Reply:
+    """Return an error of RFC 6749."""
+    return json_reply({"error": error, "error_description": description}, status)
+
+
+def _bad_signature() -> Reply:
+    message = "The request signature we calculated does not match the signature you provided."
+    return xml_error("SignatureDoesNotMatch", message, 403)
 
 
 def _epoch(moment: Moment, unreadable: float) -> float:

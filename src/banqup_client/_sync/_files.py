@@ -155,6 +155,7 @@ class Files(CallGroup):
 
         Raises:
             OutcomeUnknownError: The connection broke while the content was sent.
+            UrlExpiredError: The storage refused the signed URL, and has no content of this file.
         """
         limit = self._calls.limit(deadline, timeout)
         source = FileSource.of(content)
@@ -179,12 +180,7 @@ class Files(CallGroup):
             )
             self._calls.run(operation, asked, limit)
             return details
-        send = partial(self._storage.upload, source=source, content_type=content_type, limit=limit)
-        try:
-            send(details._upload_url)
-        except UrlExpiredError:
-            fresh = self.details(space_id, details.id, timeout=timeout, deadline=limit.remaining())
-            send(fresh._upload_url)
+        self._storage.upload(details._upload_url, source, content_type=content_type, limit=limit)
         return details
 
     @overload

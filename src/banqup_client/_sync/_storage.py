@@ -17,6 +17,7 @@ from _client_kit import _runtime_sync as runtime
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract, Operation
 from _client_kit._files import FileSource
+from _client_kit._response import Token
 from _client_kit._secret import Secret
 from _client_kit._sync._body import JsonBody
 from _client_kit._sync._calls import Calls, Content
@@ -75,21 +76,25 @@ class Storage:
         signed = self._hosts.check(url)
         if target.size is not None:
             target.check(target.size)
-        once = partial(self._get, signed, target, limit)
-        proxied = self._given is None
-        self._calls.repeat(once, self._down, limit, origin=signed.origin, proxied=proxied)
+        self._calls.repeat(
+            partial(self._get, signed, target, limit),
+            self._down,
+            limit,
+            origin=signed.origin,
+            proxied=self._given is None,
+            with_token=signed.of_api,
+        )
 
-    def _get(self, signed: SignedUrl, target: Target, limit: Deadline) -> None:
+    def _get(
+        self, signed: SignedUrl, target: Target, limit: Deadline, token: Token | None = None
+    ) -> None:
         """Request a file's content and write it.
 
-        A request to the API has the token, which is renewed once if it is refused. One redirect
-        from the API is followed, without the token.
+        A request to the API has the token. One redirect from the API is followed, without the
+        token.
         """
         ask = partial(self._ask, self._down, limit, {"Accept-Encoding": "identity"})
-        response = ask(signed)
-        if signed.of_api and response.status_code == 401:
-            response.close()
-            response = ask(signed)
+        response = ask(signed, token=token)
         if signed.of_api and 300 <= response.status_code < 400:
             response.close()
             location = Secret(response.headers.get("location", ""))
@@ -136,8 +141,9 @@ class Storage:
         headers: Mapping[str, str],
         signed: SignedUrl,
         content: Content | None = None,
+        token: Token | None = None,
     ) -> httpx.Response:
-        """Send one request; one to the API has the token."""
+        """Send one request, with a token if one is given."""
         url = signed if self._given is None else signed.whole()
         request = httpx.Request(
             operation.method,
@@ -147,13 +153,10 @@ class Storage:
             extensions={"timeout": limit.timeouts()},
         )
         request.url = url  # httpx has copied the URL; the copy would be quoted again
-        token = self._calls.token(limit) if signed.of_api else None
         if token is not None:
             request.headers["Authorization"] = f"Bearer {token.value.reveal()}"
         response = self._send(request)
         response.request = request
-        if token is not None and response.status_code == 401:
-            self._calls.drop(token)
         return response
 
     def _send(self, request: httpx.Request) -> httpx.Response:

@@ -47,6 +47,8 @@ class AsyncKeyedRecords(AsyncRecords[T]):
 class AsyncCodedRecords(AsyncKeyedRecords[T]):
     """Calls about records that can be read by code or by their id in the accounting software."""
 
+    _verb_by_external_id = "get"
+
     async def get(
         self,
         *,
@@ -70,59 +72,16 @@ class AsyncCodedRecords(AsyncKeyedRecords[T]):
         Raises:
             NotFoundError: The company has no such record.
         """
-        return await self._get(company_id, timeout, deadline, code=code, external_id=external_id)
-
-
-class AsyncAccounts(AsyncKeyedRecords[models.Account]):
-    """Calls about creditors and debtors."""
-
-    async def get(
-        self,
-        *,
-        company_id: int,
-        code: str,
-        timeout: float | None = None,
-        deadline: float | None = None,
-    ) -> models.Account:
-        """Return one account by its code.
-
-        The call is observed; its query names are assumed (see ``help(zenvoices_client)``).
-
-        Args:
-            company_id: Number of the company.
-            code: Code of the account.
-            timeout: Seconds for each connect, read and write; the client's own by default.
-            deadline: Seconds for the whole call; the client's own by default.
-
-        Raises:
-            NotFoundError: The company has no such account.
-        """
-        return await self._get(company_id, timeout, deadline, code=code)
-
-    async def get_by_external_id(
-        self,
-        *,
-        company_id: int,
-        external_id: str,
-        timeout: float | None = None,
-        deadline: float | None = None,
-    ) -> models.Account:
-        """Return one account by its id in the accounting software.
-
-        The call is observed; its query names are assumed (see ``help(zenvoices_client)``).
-
-        Args:
-            company_id: Number of the company.
-            external_id: Id of the account in the accounting software.
-            timeout: Seconds for each connect, read and write; the client's own by default.
-            deadline: Seconds for the whole call; the client's own by default.
-
-        Raises:
-            NotFoundError: The company has no such account.
-        """
+        verb = "get" if external_id is None else self._verb_by_external_id
         return await self._get(
-            company_id, timeout, deadline, verb="get_by_external_id", external_id=external_id
+            company_id, timeout, deadline, verb=verb, code=code, external_id=external_id
         )
+
+
+class AsyncAccounts(AsyncCodedRecords[models.Account]):
+    """Calls about creditors and debtors, which Zenvoices reads by external id at another path."""
+
+    _verb_by_external_id = "get_by_external_id"
 
 
 class AsyncPurchaseOrders(AsyncKeyedRecords[models.PurchaseOrder]):

@@ -13,7 +13,7 @@ from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from typing import Any, Literal, cast
 
-from attrs import define, evolve, field, frozen
+from attrs import define, field, frozen
 
 from _client_kit.fakes.fake import Fake
 from _client_kit.fakes.service import Call, Route, require
@@ -71,8 +71,7 @@ class Attachment:
     content_type: str
     size: int
     sha256: str
-    content: bytes | None = field(default=None, repr=False)
-    """The bytes, if the fake keeps them."""
+    content: bytes = field(repr=False)
 
 
 @frozen
@@ -88,8 +87,6 @@ class InboxItem:
     destination: str | None
     attachments: tuple[Attachment, ...]
     received_time: float
-    import_status: int = 0
-    authorization_status: int = 0
 
     @property
     def json(self) -> dict[str, Any]:
@@ -99,8 +96,8 @@ class InboxItem:
             "externalId": self.external_id,
             "administrationId": self.company_id,
             "destination": self.destination,
-            "importStatus": self.import_status,
-            "authorizationStatus": self.authorization_status,
+            "importStatus": 0,
+            "authorizationStatus": 0,
             "receivedTime": iso(self.received_time),
             "senderName": self.sender_name,
             "subject": self.subject,
@@ -149,7 +146,6 @@ class FakeZenvoices(Fake):
         envelope: Whether successful answers have the ABP envelope. JSON errors and answers to a
             login always have it.
         max_body: Largest size of an upload's JSON in bytes; a larger one is answered with 413.
-        keep_content: Whether the inbox keeps the content of attachments.
         lookup: How ``inbox/details`` treats an external id. ``"works"``: it finds the document.
             ``"lags"``: a document is found, and is in the list of the inbox, only `lookup_lag`
             seconds after its upload. ``"missing"``: the route does not exist.
@@ -165,7 +161,6 @@ class FakeZenvoices(Fake):
     envelope: bool = False
     max_body: int = 30_000_000
     token_life: float = 86_400.0
-    keep_content: bool = True
     lookup: Lookup = "works"
     lookup_lag: float = 60.0
 
@@ -181,7 +176,6 @@ class FakeZenvoices(Fake):
         self._ids = itertools.count(101)
         self._inbox_ids = itertools.count(4711)
         self._inbox: dict[int, InboxItem] = {}
-        self._received: Counter[tuple[str, str]] = Counter()
         self._refusal: Callable[[InboxItem], str | None] | None = None
         self._records: dict[str, list[dict[str, Any]]] = {
             name: [] for name in (*_MASTER, _WEBHOOKS)
@@ -242,25 +236,15 @@ class FakeZenvoices(Fake):
         with self._lock:
             del self._inbox[inbox_id]
 
-    def set_inbox_status(
-        self, inbox_id: int, *, import_status: int = 0, authorization_status: int = 0
-    ) -> None:
-        """Change ``importStatus`` and ``authorizationStatus`` of an inbox document."""
-        with self._lock:
-            self._inbox[inbox_id] = evolve(
-                self._inbox[inbox_id],
-                import_status=import_status,
-                authorization_status=authorization_status,
-            )
-
     @property
     def duplicates(self) -> dict[tuple[str, str], int]:
-        """Number of uploads of each document that was uploaded more than once.
+        """Number of inbox documents with the same external id, if there is more than one.
 
-        The key of a document is (company code, external id).
+        The key is (company code, external id).
         """
-        with self._lock:
-            return {key: count for key, count in self._received.items() if count > 1}
+        known = [item for item in self.inbox if item.external_id is not None]
+        counts = Counter((item.company_code, item.external_id or "") for item in known)
+        return {key: count for key, count in counts.items() if count > 1}
 
     def webhook(
         self, event: str, data: Mapping[str, Any], secret: str
@@ -434,8 +418,8 @@ class FakeZenvoices(Fake):
         if wrong:
             raise self._invalid(*wrong)
         company = self._company(sent["administrationId"])
-        candidate = InboxItem(
-            id=0,
+        item = InboxItem(
+            id=next(self._inbox_ids),
             external_id=sent.get("externalId"),
             company_id=company.id,
             company_code=company.code,
@@ -445,10 +429,11 @@ class FakeZenvoices(Fake):
             attachments=self._attachments(sent["attachments"]),
             received_time=self.clock(),
         )
-        refusal = self._refusal(candidate) if self._refusal is not None else None
+        refusal = self._refusal(item) if self._refusal is not None else None
         if refusal is not None:
             return self._error(500, refusal)
-        return self._answer_with(self._receive(candidate).json)
+        self._inbox[item.id] = item
+        return self._answer_with(item.json)
 
     def _attachments(self, sent: list[Any]) -> tuple[Attachment, ...]:
         """Return the decoded attachments of an upload; raise an error if one is malformed."""
@@ -471,16 +456,6 @@ class FakeZenvoices(Fake):
             size = len(content)
             kept.append(Attachment(part["fileName"], part["contentType"], size, seal, content))
         return tuple(kept)
-
-    def _receive(self, candidate: InboxItem) -> InboxItem:
-        attachments = candidate.attachments
-        if not self.keep_content:
-            attachments = tuple(evolve(part, content=None) for part in attachments)
-        item = evolve(candidate, id=next(self._inbox_ids), attachments=attachments)
-        self._inbox[item.id] = item
-        if item.external_id is not None:
-            self._received[item.company_code, item.external_id] += 1
-        return item
 
     def _listed(self, item: InboxItem) -> bool:
         return self.lookup != "lags" or self.clock() >= item.received_time + self.lookup_lag

@@ -248,14 +248,13 @@ async def test_request_reaches_what_is_not_modelled() -> None:
 
     fake = fake_banqup()
     client = client_of(fake)
-    found = await client.messages.find()
-    body: dict[str, object] = {"url": "https://a.example"}
-    path = f"/core/plugin/api/v1/extensionPoints/{found.id}/extensions"
+    space = fake.add_space()
+    body: dict[str, object] = {"spaceId": space, "folder": "SALES", "category": "INVOICE"}
+    path = f"/datastore/documents/transaction/v2/spaces/{space}/documents"
     made = await client.request(Call("POST", path, json=body))
-    assert made["id"]
-    assert fake.listeners == [body]
+    assert fake.documents(space) == [made]
     spaces = await client.request(Call("GET", "/entitystore/v1/spaces", query={"x": None}))
-    assert spaces == {"spaces": []}
+    assert [row["id"] for row in spaces["spaces"]] == [space]
 
 
 @pytest.mark.parametrize("path", ["//evil.example/x", "https://evil.example", "/a/../b", "/a\\b"])

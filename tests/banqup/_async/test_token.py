@@ -27,6 +27,7 @@ from support.banqup_service import (
     SECRET,
     STEADY,
     TOKEN,
+    OtherTokens,
     Scripted,
     credentials,
     fake_banqup,
@@ -57,7 +58,7 @@ def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
 @pytest.mark.parametrize("style", ["expires_at", "expires_in", "jwt", "bare", "opaque"])
 async def test_a_token_is_kept_for_its_life(style: Any, clock: Clock) -> None:
     """However its life is told, a token is used until shortly before its end, then renewed."""
-    fake = fake_banqup(token_style=style, token_life=300.0, clock=clock)
+    fake = OtherTokens(client_secret=SECRET, style=style, token_life=300.0, clock=clock)
     client = client_of(fake)
     await client.spaces.list()
     clock.now += 235
@@ -187,7 +188,7 @@ async def test_a_token_is_asked_for_as_published() -> None:
 
 async def test_the_older_token_path_can_be_chosen() -> None:
     """The contract replaces the path; the older one answers a bare JWT."""
-    fake = fake_banqup()
+    fake = OtherTokens(client_secret=SECRET)
     patch = {"token.get": {"path": "/oauth2/client_credential/accesstoken"}}
     assert await client_of(fake, contract=patch).spaces.list() == ()
     assert fake.requests[0].path.endswith("/accesstoken")

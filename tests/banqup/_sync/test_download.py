@@ -106,7 +106,7 @@ FAILURES = [
     Fault.status(403),
     Fault.drop(),
     Fault.garbage(),
-    Fault.redirect("https://storage.googleapis.com/elsewhere"),
+    Fault.status(302, headers={"Location": "https://storage.googleapis.com/elsewhere"}),
 ]
 
 

@@ -17,6 +17,7 @@ from banqup_client import (
     OutcomeUnknownError,
     ProtocolError,
     RetryPolicy,
+    UrlExpiredError,
 )
 from banqup_client.testing import FakeBanqup, Fault
 from support.banqup_service import SPACE, Scripted, credentials, fake_banqup
@@ -74,15 +75,18 @@ def test_a_file_is_uploaded(kind: str, tmp_path: Path) -> None:
     assert "authorization" not in put.headers
 
 
-def test_an_upload_url_that_expired_is_asked_for_once_more() -> None:
-    """Storage refuses the first URL; a fresh one takes the bytes."""
+def test_an_upload_url_that_is_refused_is_an_error() -> None:
+    """Storage took no bytes, which the error says; the next upload is a file of its own."""
     fake = fake_banqup()
     space = fake.add_space()
     fake.faults.add("files.upload", action=Fault.status(400), nth=1)
     client = client_of(fake)
+    with pytest.raises(UrlExpiredError):
+        client.files.upload(space, b"<x/>", filename="S", content_type="text/xml")
+    assert fake.counts["files.upload"] == 1
     details = client.files.upload(space, b"<x/>", filename="S", content_type="text/xml")
-    assert client.files.details(space, details.id).status == "AVAILABLE"
-    assert fake.counts["files.details"] == 2
+    assert client.files.download(space, details.id) == b"<x/>"
+    assert fake.counts["files.create"] == fake.counts["files.upload"] == 2
 
 
 def test_an_answer_without_an_upload_url_points_at_the_contract() -> None:

@@ -120,7 +120,12 @@ async def test_route_that_is_not_there_stops_the_run(status: int) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", [Fault.redirect("https://elsewhere.example/"), Fault.html(), Fault.status(200, "{}")]
+    "fault",
+    [
+        Fault.status(302, headers={"Location": "https://elsewhere.example/"}),
+        Fault.html(),
+        Fault.status(200, "{}"),
+    ],
 )
 async def test_answer_that_is_not_understood_stops_the_run(fault: Fault) -> None:
     """After a redirect or an unreadable success the document stays ``sending``."""
@@ -262,7 +267,6 @@ async def test_refusal_that_had_arrived_is_found_before_the_next_try() -> None:
 async def test_not_ready_file_is_tried_again_later() -> None:
     """A file that is not scanned yet is neither a failure nor forgotten."""
     world = AsyncWorld()
-    world.banqup.scan_seconds = 60
     connection = await active(world)
     document = world.one()
     world.banqup.set_file_status(document, 0, "AWAITING_UPLOAD")

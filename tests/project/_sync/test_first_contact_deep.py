@@ -185,7 +185,7 @@ def test_empty_space_is_said_and_is_no_failure() -> None:
 
 def test_file_that_is_not_scanned_yet_is_no_contradiction() -> None:
     """The download URL comes later."""
-    banqup = FakeBanqup(scan_seconds=3600)
+    banqup = FakeBanqup()
     world = World(banqup=banqup)
     publish = banqup.publish
 

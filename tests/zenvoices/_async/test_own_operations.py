@@ -485,7 +485,7 @@ async def test_every_operation_can_have_a_function() -> None:
     for resource in ("ledger_accounts", "employees", "products", "projects", "accounts"):
         await getattr(client, resource).get(company_id=7, code="A1")
         assert got[f"{resource}.get"].code == "A1"
-    await client.accounts.get_by_external_id(company_id=7, external_id="e")
+    await client.accounts.get(company_id=7, external_id="e")
     await client.purchase_orders.get(company_id=7, number="n")
     await client.financial_transactions.get(5)
     await client.companies.get(7)

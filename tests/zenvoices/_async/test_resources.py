@@ -109,7 +109,7 @@ async def test_record_is_read_by_code_or_external_id(
     assert fake.requests[-1].ignored == ()
 
 
-async def test_account_is_read_by_either_call(
+async def test_account_is_read_by_either_key(
     fake: FakeZenvoices, client: AsyncZenvoicesClient
 ) -> None:
     """Accounts have a call of their own for the external id."""
@@ -120,7 +120,7 @@ async def test_account_is_read_by_either_call(
     )
     found = await client.accounts.get(company_id=mine, code="400")
     assert found.vat_number == "BE0123456749"
-    assert await client.accounts.get_by_external_id(company_id=mine, external_id="A") == found
+    assert await client.accounts.get(company_id=mine, external_id="A") == found
     assert [request.operation for request in fake.requests[-2:]] == [
         "accounts.get",
         "accounts.get_by_external_id",

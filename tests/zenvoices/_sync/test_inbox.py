@@ -327,11 +327,13 @@ def test_inbox_is_listed_and_read(fake: FakeZenvoices) -> None:
     client = client_of(fake)
     first = client.inbox.upload(upload_of(), company_id=101, external_id="a")
     assert first.id is not None
-    fake.set_inbox_status(first.id, import_status=3, authorization_status=17)
     listed = [document for document in client.inbox.list(company_id=101)]
-    assert [document.import_status for document in listed] == [3]
+    assert [document.external_id for document in listed] == ["a"]
     assert client.inbox.details(first.id) == listed[0]
-    assert listed[0].authorization_status == 17
+    numbers = {"importStatus": 3, "authorizationStatus": 17}
+    fake.faults.add("inbox.details", action=Fault.status(200, numbers), nth=1)
+    found = client.inbox.details(first.id)
+    assert (found.import_status, found.authorization_status) == (3, 17)
     with pytest.raises(NotFoundError):
         client.inbox.details(99)
 

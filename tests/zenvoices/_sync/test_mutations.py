@@ -103,7 +103,7 @@ OPERATIONS: dict[str, tuple[Made, Any]] = {
     ),
     "accounts.get": (lambda client: client.accounts.get(company_id=1, code="1"), RECORD),
     "accounts.get_by_external_id": (
-        lambda client: client.accounts.get_by_external_id(company_id=1, external_id="A"),
+        lambda client: client.accounts.get(company_id=1, external_id="A"),
         RECORD,
     ),
     "employees.get": (lambda client: client.employees.get(company_id=1, code="1"), RECORD),

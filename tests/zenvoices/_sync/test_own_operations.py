@@ -482,7 +482,7 @@ def test_every_operation_can_have_a_function() -> None:
     for resource in ("ledger_accounts", "employees", "products", "projects", "accounts"):
         getattr(client, resource).get(company_id=7, code="A1")
         assert got[f"{resource}.get"].code == "A1"
-    client.accounts.get_by_external_id(company_id=7, external_id="e")
+    client.accounts.get(company_id=7, external_id="e")
     client.purchase_orders.get(company_id=7, number="n")
     client.financial_transactions.get(5)
     client.companies.get(7)

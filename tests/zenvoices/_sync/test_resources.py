@@ -106,7 +106,7 @@ def test_record_is_read_by_code_or_external_id(
     assert fake.requests[-1].ignored == ()
 
 
-def test_account_is_read_by_either_call(fake: FakeZenvoices, client: ZenvoicesClient) -> None:
+def test_account_is_read_by_either_key(fake: FakeZenvoices, client: ZenvoicesClient) -> None:
     """Accounts have a call of their own for the external id."""
     mine = FIRST
     fake.add(
@@ -115,7 +115,7 @@ def test_account_is_read_by_either_call(fake: FakeZenvoices, client: ZenvoicesCl
     )
     found = client.accounts.get(company_id=mine, code="400")
     assert found.vat_number == "BE0123456749"
-    assert client.accounts.get_by_external_id(company_id=mine, external_id="A") == found
+    assert client.accounts.get(company_id=mine, external_id="A") == found
     assert [request.operation for request in fake.requests[-2:]] == [
         "accounts.get",
         "accounts.get_by_external_id",
