@@ -198,6 +198,14 @@ def test_a_load_without_a_version_is_an_error(answer: Any) -> None:
         store.head("k")
 
 
+@pytest.mark.parametrize("answer", [{"format": "bridge-checkpoints"}, b"{}", False, 0])
+def test_a_load_that_gives_no_text_is_not_called_damage(answer: Any) -> None:
+    """Some drivers decode JSON by themselves; the data are whole, and no backup is needed."""
+    with pytest.raises(StoreError, match="not the text that was saved") as caught:
+        HookCheckpoints(lambda: (answer, 0), lambda value, version: True).head("k")
+    assert caught.value.hint is None
+
+
 class DriverError(Exception):
     """What a database's driver of the application raises."""
 

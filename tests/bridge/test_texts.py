@@ -23,7 +23,7 @@ from _client_kit._times import local_time
 from bridge import BusyError, ConnectionConfig
 from bridge._delivery.arguments import check_document_id
 from bridge._delivery.delivery import Delivery
-from bridge._delivery.faults import UPLOAD, HeldRefusal, naming
+from bridge._delivery.faults import UPLOAD, FaultTracker, HeldRefusal
 from bridge._reports.texts import (
     HEADINGS,
     SENTENCES,
@@ -337,7 +337,9 @@ def test_errors_show_times_and_dates_of_the_language(lang: Lang, day: str) -> No
     label = joined(", ", "INK B.V.", Text("date", "{0}", "2026-03-02"))
     delivery = Delivery("d-1", folder="PURCHASES", label=label)
     error = ServiceError(Text("refused", "refused ({0})", "400"), service="zenvoices")
-    named = naming(error, [HeldRefusal(UPLOAD, delivery, error)])
+    tracker, refusal = FaultTracker(), HeldRefusal(UPLOAD, delivery, error)
+    tracker.holds(refusal, suspect=False)
+    named = tracker.error(refusal)
     assert "INK B.V., 2026-03-02" in str(named)
     assert f"INK B.V., {day}" in translate(named.message, lang)
 

@@ -314,7 +314,8 @@ class AsyncConnection:
         holder = claim.head.last_run
         if holder is None or holder == self._binding:
             return None
-        other = self._session(holder)
+        # A user's store may return the members of a JSON text in another order.
+        other = self._session({name: holder.get(name) for name in self._binding})
         await other.read()
         if not other.head.active:
             return None
@@ -442,7 +443,7 @@ class AsyncConnection:
             ConfigurationError: ``ids`` is not a list of ids.
             NotActivatedError: The connection is not active; call activate().
             BusyError: A run of this connection is in progress.
-            ServiceError: Banqup cannot be asked about a document. Documents that were accepted
+            ServiceError: Banqup cannot be asked about documents now. Documents that were accepted
                 before the error stay accepted.
         """
         from bridge._async._requests import request_all

@@ -193,24 +193,19 @@ class FaultTracker:
         return None
 
     def error(self, refusal: HeldRefusal) -> ServiceError:
-        """Return the refusal's error, whose message names all documents of the operation."""
-        held = self.held.values()
-        return naming(refusal.error, [one for one in held if one.operation == refusal.operation])
-
-
-def naming(error: ServiceError, refusals: list[HeldRefusal]) -> ServiceError:
-    """Return a copy of the error whose message names the refused documents, at most ten."""
-    named_by = {refusal.delivery.document_id: refusal.delivery.label for refusal in refusals}
-    if not named_by:
-        return error
-    names = [joined(": ", key, label) for key, label in named_by.items()]
-    shown = joined("; ", *names[:NAMED])
-    if len(names) > NAMED:
-        shown = Text("and_more_names", "{0} and {1} more", shown, len(names) - NAMED)
-    named = error.copy()
-    named.message = Text("with_documents", "{0} (document {1})", error.message, shown)
-    named.args = (named.message,)
-    return named
+        """Return the refusal's error; its message names the operation's documents, at most ten."""
+        names = [
+            joined(": ", one.delivery.document_id, one.delivery.label)
+            for one in self.held.values()
+            if one.operation == refusal.operation
+        ]
+        shown = joined("; ", *names[:NAMED])
+        if len(names) > NAMED:
+            shown = Text("and_more_names", "{0} and {1} more", shown, len(names) - NAMED)
+        named = refusal.error.copy()
+        named.message = Text("with_documents", "{0} (document {1})", named.message, shown)
+        named.args = (named.message,)
+        return named
 
 
 def list_unfinished(folder: str) -> Text:

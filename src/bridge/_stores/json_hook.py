@@ -162,6 +162,9 @@ class HookCheckpoints(RecordStore):
         except (TypeError, ValueError):
             message = "the application's load hook must return (value, version)"
             raise store_error("load_shape", message, hint=_SINGLE) from None
+        if value is not None and not isinstance(value, str):
+            kind = type(value).__name__
+            raise store_error("load_kind", "load() gave {0}, not the text that was saved", kind)
         return value, version
 
     def _saved(self, text: str | None, version: Any) -> bool:
@@ -248,5 +251,4 @@ def _parse(text: str | None) -> dict[str, ConnectionRows]:
             return known
     except (ArithmeticError, AttributeError, LookupError, RecursionError, TypeError, ValueError):
         pass
-    why = Text("why_not_json", "load() did not give the JSON text that was saved")
-    raise damaged(THE_CHECKPOINT, why)
+    raise damaged(THE_CHECKPOINT, Text("why_not_json", "it is not the JSON that was saved"))

@@ -13,6 +13,7 @@ has on it (https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled).
 from __future__ import annotations
 
 import contextlib
+import errno
 import logging
 import os
 import sqlite3
@@ -285,7 +286,7 @@ def _open_file(path: Path, timeout: float) -> tuple[sqlite3.Connection, os.stat_
             "file_unusable",
             "{0} cannot be used: {1}",
             *(str(path), Text("said", "{0}", str(error.strerror))),
-            hint=hint,
+            hint=None if error.errno == errno.ENOSPC else hint,
         ) from error
     if not stat.S_ISREG(seen.st_mode):
         raise store_error("not_a_file", "{0} is not a file", str(path))
@@ -330,11 +331,16 @@ def _prepare(file: sqlite3.Connection, path: Path, size: int, *, shared: bool) -
     if version > _VERSION:
         raise newer_version(str(path), version)
     found = set(file.execute(_SCHEMA))
-    # A trigger could delete rows at each commit; a view could show rows that do not exist. In
-    # reverse order, a missing table is named before its indexes.
-    for kind, name in sorted(found ^ _OURS, reverse=True):
-        why = Text("why_schema", "the {0} {1!r} is missing or does not belong there", kind, name)
-        raise damaged(str(path), why)
+    for kind, name in found - _OURS:
+        # A trigger could delete rows at each commit; a view could show rows that do not exist.
+        raise store_error(
+            "foreign_schema",
+            "{0} is damaged: it holds the {1} {2!r}, which does not belong there",
+            *(str(path), kind, name),
+        )
+    # In reverse order, a missing table is named before its indexes.
+    for kind, name in sorted(_OURS - found, reverse=True):
+        raise damaged(str(path), Text("why_missing", "its {0} {1!r} is missing", kind, name))
     if size <= _CHECKED_AT_OPEN and _pragma(file, "integrity_check(1)") != "ok":
         raise damaged(str(path), Text("why_check", "the check of the whole file failed"))
     # A write-ahead log needs shared memory, which few shared folders support.
@@ -359,8 +365,12 @@ def _create(path: Path, *, shared: bool) -> None:
     for tail in ("-wal", "-journal"):
         left = Path(f"{path}{tail}")
         if left.exists() and not path.exists():
-            why = Text("why_log_left", "it is gone, but {0} is still there", left.name)
-            raise damaged(str(path), why)
+            raise store_error(
+                "file_gone_log_left",
+                "{0} is gone, but {1} is still there: put the file back beside it, or put both "
+                "away",
+                *(str(path), left.name),
+            )
     draft = path.with_name(f".{path.name}.{os.urandom(8).hex()}.new")
     draft.touch(mode=0o600, exist_ok=False)
     try:

@@ -6,16 +6,15 @@ from __future__ import annotations
 import logging
 from collections import Counter
 from collections.abc import Sequence
-from contextlib import suppress
 
 from attrs import evolve
 
-from _client_kit._errors import NotFoundError, RejectedError
+from _client_kit._errors import NotFoundError, ServiceError
 from _client_kit._text import Text, joined
 from bridge._delivery import delivery as deliveries
 from bridge._delivery import transitions
 from bridge._delivery.delivery import external_id_of
-from bridge._delivery.faults import NO_LIST
+from bridge._delivery.faults import NO_LIST, Blame, blame_of
 from bridge._delivery.ids import canonical_id, of_another_space
 from bridge._errors import setting_error
 from bridge._reports.delivery_rows import Deliveries, DeliveryRow, delivery_row
@@ -40,8 +39,8 @@ def request_all(
     space. If Zenvoices has an accepted document already, its result says so.
 
     Raises:
-        ServiceError: Banqup cannot be asked about a document. Documents that were accepted before
-            stay accepted.
+        ServiceError: Banqup cannot be asked about any document now. Documents that were accepted
+            before stay accepted.
     """
     answers: list[Request] = []
     known = session.find(wanted)
@@ -74,11 +73,21 @@ def request_all(
 
 
 def _not_found(context: Context, document_id: str) -> str:
-    """Return why Banqup has no such document in the space; empty if it has one."""
-    with suppress(NotFoundError, RejectedError):
+    """Return why Banqup shows no such document of the space; empty if it shows one.
+
+    Raises:
+        ServiceError: Banqup cannot be asked about any document now.
+    """
+    try:
         document = context.banqup.documents.get(context.space_id, document_id)
         if not of_another_space(document.space_id, context.space_id):
             return ""
+    except NotFoundError:
+        pass
+    except ServiceError as error:
+        if blame_of(error) is Blame.RUN:
+            raise
+        return error.message
     return Text(
         "unknown_document",
         "unknown to this connection, and Banqup has no document of this id in this space. An id is "

@@ -21,6 +21,7 @@ from bridge._delivery.delivery import Delivery, WaitReason
 from bridge._delivery.ids import canonical_id
 from bridge._delivery.outcome import Candidate, Outcome, label_of
 from bridge._reports import events
+from bridge._reports.delivery_rows import to_datetime
 from bridge._sync._context import Context
 from bridge._sync._recorder import RunRecorder
 from bridge._sync._recovery import LookupProbe, Recovery
@@ -209,8 +210,10 @@ class Sending:
         if restored is None or created is None:
             return restored is not None
         # The services' clocks may differ by a day, so a document that was created up to a day after
-        # the restore counts as older.
-        return created - restored <= CLOCKS_DIFFER
+        # the restore counts as older. A time of creation more than a day in the future is not
+        # trusted, so that document counts as older, too.
+        latest = to_datetime(self._context.clock()) + CLOCKS_DIFFER
+        return created - restored <= CLOCKS_DIFFER or created > latest
 
     def _intended(self, prepared: list[Prepared], queue: deque[Candidate]) -> list[Prepared]:
         """Commit that these documents are about to be sent; return them, or [] if that failed."""

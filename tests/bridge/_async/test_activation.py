@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Generator
 from typing import Any
@@ -13,6 +14,7 @@ from banqup_client.testing import Fault
 from bridge import (
     BusyError,
     ConfigurationError,
+    MemoryCheckpoints,
     NotActivatedError,
     ServiceError,
     StoreError,
@@ -299,6 +301,25 @@ async def test_space_goes_to_one_company() -> None:
     assert (await second.activate()).new
     with pytest.raises(ServiceError, match="active with the company '0043'"):
         await first.activate()
+
+
+class Reordering(MemoryCheckpoints):
+    """A store that gives the members of a JSON text in another order, as a jsonb column does."""
+
+    def head(self, key: str) -> str | None:
+        """The head with its members sorted."""
+        text = super().head(key)
+        return None if text is None else json.dumps(json.loads(text), sort_keys=True)
+
+
+async def test_space_has_one_company_in_a_store_that_reorders_json() -> None:
+    """The company that uses the space is found, however the store writes the record."""
+    world = AsyncWorld()
+    world.zenvoices.add_company(code="0043")
+    store = Reordering(clock=world.clock)
+    await world.connect(checkpoints=store).activate()
+    with pytest.raises(ServiceError, match="active with the company '0042'"):
+        await world.connect("0043", checkpoints=store).activate()
 
 
 async def test_two_companies_cannot_take_a_space_at_once() -> None:

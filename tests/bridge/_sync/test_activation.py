@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import json
 import logging
 from collections.abc import Generator
 from typing import Any
@@ -14,6 +15,7 @@ from banqup_client.testing import Fault
 from bridge import (
     BusyError,
     ConfigurationError,
+    MemoryCheckpoints,
     NotActivatedError,
     ServiceError,
     StoreError,
@@ -298,6 +300,25 @@ def test_space_goes_to_one_company() -> None:
     assert second.activate().new
     with pytest.raises(ServiceError, match="active with the company '0043'"):
         first.activate()
+
+
+class Reordering(MemoryCheckpoints):
+    """A store that gives the members of a JSON text in another order, as a jsonb column does."""
+
+    def head(self, key: str) -> str | None:
+        """The head with its members sorted."""
+        text = super().head(key)
+        return None if text is None else json.dumps(json.loads(text), sort_keys=True)
+
+
+def test_space_has_one_company_in_a_store_that_reorders_json() -> None:
+    """The company that uses the space is found, however the store writes the record."""
+    world = World()
+    world.zenvoices.add_company(code="0043")
+    store = Reordering(clock=world.clock)
+    world.connect(checkpoints=store).activate()
+    with pytest.raises(ServiceError, match="active with the company '0042'"):
+        world.connect("0043", checkpoints=store).activate()
 
 
 def test_two_companies_cannot_take_a_space_at_once() -> None:

@@ -13,7 +13,6 @@ from bridge import (
     BusyError,
     CredentialsError,
     NotActivatedError,
-    PermissionDeniedError,
     ServiceError,
     Skip,
     UnreachableError,
@@ -363,20 +362,18 @@ def test_resend_does_not_wait_for_approval() -> None:
 
 
 def test_resend_where_banqup_cannot_be_asked() -> None:
-    """A refusal means that there is no such document; any other error leaves it open."""
+    """One document's fault is its reason; where nothing can be asked, resend() raises."""
     world = World()
     connection = active(world)
-    new, other = world.publish(2)
-    world.banqup.faults.add("documents.get", action=Fault.status(400), nth=1)
-    answers = connection.resend([new, other])
-    assert [answer.accepted for answer in answers] == [False, True]
-    assert "no document of this id in this space" in answers[0].reason
-    world.banqup.faults.add("documents.get", action=Fault.status(403))
-    with pytest.raises(PermissionDeniedError):
-        connection.resend([other, new])
-    assert set(world.rows) == {other}
+    documents = world.publish(4)
+    for number, status in enumerate((500, 400, 403), 1):
+        world.banqup.faults.add("documents.get", action=Fault.status(status), nth=number)
+    answers = connection.resend(documents)
+    assert [answer.accepted for answer in answers] == [False, False, False, True]
+    assert all(answer.reason.startswith("documents.get") for answer in answers[:3])
+    assert set(world.rows) == {documents[3]}
     with pytest.raises(CredentialsError):
-        world.connect(secret="wrong-secret").resend([new])
+        world.connect(secret="wrong-secret").resend(documents[:1])
 
 
 def test_settle() -> None:
