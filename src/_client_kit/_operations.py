@@ -22,8 +22,10 @@ from _client_kit._errors import (
     NotFoundError,
     OutcomeUnknownError,
     ProtocolError,
+    RejectedError,
     ServiceError,
     StoreError,
+    UnavailableError,
 )
 from _client_kit._files import FileSource
 from _client_kit._json import loads
@@ -201,6 +203,7 @@ class FunctionRun:
         self._succeeded = False
         self._refusal: ServiceError | None = None
         """The error answer to the only unsafe call so far, or None."""
+        self._told: list[ServiceError] = []
         self._calls = 0
         self._clean = True
 
@@ -292,7 +295,9 @@ class FunctionRun:
             self._began = True
         if answer is None:
             self.close(error)
-        return self._step(lambda: self._generator.throw(answer))
+        told = answer
+        self._told.append(told)
+        return self._step(lambda: self._generator.throw(told))
 
     def _step(self, resume: Callable[[], object]) -> Call | None:
         """Resume the function and return its next call; None if it ended."""
@@ -321,12 +326,14 @@ class FunctionRun:
         """Return the error to raise after an exception has ended the function."""
         if raised_by_signal_handler(error):
             return error
-        if isinstance(error, ServiceError):
-            return self._ending(error)
-        raised = f"raised {type(error).__name__} at {place_of(error)}"
-        failure = self._failure(described(raised, error))
-        failure.__cause__ = error
-        return failure
+        if not any(error is told for told in self._told) and not isinstance(
+            error, (RejectedError, NotFoundError, UnavailableError)
+        ):
+            raised = f"raised {type(error).__name__} at {place_of(error)}"
+            failure = self._failure(described(raised, error))
+            failure.__cause__ = error
+            return failure
+        return self._ending(error)
 
     def _ending(self, error: BaseException) -> BaseException:
         """Return the error of the whole operation after `error` has ended the function.
