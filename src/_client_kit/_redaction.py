@@ -171,6 +171,10 @@ def without_traceback(error: _E) -> _E:
     keeps its traceback; only the frames' local variables are deleted.
     """
     error.__cause__ = error.__context__ = None
+    group: BaseException = error
+    if isinstance(group, BaseExceptionGroup):
+        for member in cast("BaseExceptionGroup[BaseException]", group).exceptions:
+            without_traceback(member)
     if isinstance(error, Exception) and not isinstance(error, ServiceError):
         clear_frames(error.__traceback__)
         return error

@@ -169,12 +169,21 @@ def _fail(fault: BaseException, sent: object) -> None:
         raise fault from cause
 
 
+def _failed(*sent: str) -> Exception:
+    try:
+        _fail(OSError(1, "no"), sent)
+    except OSError as error:
+        return error
+    raise AssertionError
+
+
 FAULTS: dict[str, Callable[[], Exception]] = {
     "memory": MemoryError,
     "runtime": lambda: RuntimeError("generator"),
     "recursion": RecursionError,
     "assertion": AssertionError,
     "type": lambda: TypeError("no"),
+    "group": lambda: ExceptionGroup("no", [_failed(TOKEN, PASSWORD)]),
 }
 
 
