@@ -53,6 +53,11 @@ _TWO_FACTOR = Text(
     "This user signs in with two factors, which an application cannot do. Create a dedicated API "
     "user without it in Zenvoices under Manage > Organisation > Users.",
 )
+_LOGGED_OUT = Text(
+    "hint_logged_out",
+    "The login was accepted, yet its access token is not: the user may have been locked, "
+    "made inactive or logged out since.",
+)
 _LINKED_ANEW = Text(
     "hint_linked_anew",
     "A company that was linked again has a new number: resolve its code again.",
@@ -154,6 +159,8 @@ def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
         hint = None
     elif kind is ConfigurationError and login:
         hint = ADDRESS_HINT
+    elif kind is CredentialsError:
+        hint = _LOGGED_OUT
     elif kind is NotFoundError:
         hint = _LINKED_ANEW
     elif kind is PermissionDeniedError and answer.body and not envelope:

@@ -623,6 +623,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Controleer, in deze volgorde: gebruikersnaam en wachtwoord; de Omgevingsnaam, die u op de aanmeldpagina van Zenvoices invult. Is de gebruiker geblokkeerd (na 5 foute wachtwoorden), wacht dan 5 minuten. Moet het wachtwoord gewijzigd worden, meld u dan één keer aan in een browser en wijzig het. Meldt de gebruiker zich aan via single sign-on of is hij inactief, maak dan een aparte API-gebruiker aan. In Zenvoices: Beheer > Omgeving > Gebruikers."),
     "hint_two_factor": ("Cet utilisateur s'identifie en deux étapes, ce qu'un programme ne peut pas faire. Dans Zenvoices, sous Gérer > Organisation > Utilisateurs, créez un utilisateur API pour lequel ce n'est pas le cas.",
         "Deze gebruiker meldt zich aan met tweestapsverificatie, wat een programma niet kan. Maak in Zenvoices, onder Beheer > Omgeving > Gebruikers, een aparte API-gebruiker zonder tweestapsverificatie aan."),
+    "hint_logged_out": ("L'identification a réussi, mais son jeton d'accès n'est plus accepté : l'utilisateur a pu être bloqué, désactivé ou déconnecté depuis.",
+        "De aanmelding lukte, maar het toegangstoken wordt niet meer aanvaard: de gebruiker kan intussen geblokkeerd, gedeactiveerd of afgemeld zijn."),
     "hint_linked_anew": ("Une entreprise liée à nouveau a un nouveau numéro interne : retrouvez-le à l'aide de son code.",
         "Een administratie die opnieuw gekoppeld werd, heeft een nieuw intern nummer: zoek het op met haar code."),
     "hint_companies_right": ("Donnez à l'utilisateur la permission API > Entreprises > Accès à la liste : dans Zenvoices, Gérer > Organisation > Utilisateurs, l'icône liste à côté de l'utilisateur.",
