@@ -182,6 +182,9 @@ def json_parts(value: object) -> list[BodyPart]:
         if isinstance(item, Base64):
             files.append(item)
             return mark
+        if isinstance(item, (FileSource, bytes)):
+            message = f"{type(item).__name__} cannot be written as JSON: write Base64(...)"
+            raise TypeError(message)
         return plain(item)
 
     texts = [text.encode() for text in dumps(value, default=stand_in).split(mark)]
