@@ -158,6 +158,17 @@ def check_function(
         raise ConfigurationError(message, service=service, hint=hint) from None
 
 
+def check_clock(clock: Any, *, service: str) -> None:
+    """Check that a clock returns the seconds since 1970, as ``time.time`` does.
+
+    Raises:
+        ConfigurationError: The clock is not a plain function, or its result is not a number of
+            seconds from 0 up.
+    """
+    check_function(clock, "clock", 0, service=service)
+    check_seconds(clock(), "the result of clock", service=service, zero=True)
+
+
 def check_word(value: object, known: Iterable[str], name: str, *, service: str) -> None:
     """Check that a value is one of the known strings, or a :class:`ServiceWord`.
 

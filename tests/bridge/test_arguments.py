@@ -88,6 +88,7 @@ WRONG: list[tuple[str, Any]] = [
     ("listeners", [lambda event, more: None]),
     ("clock", 1.79e9),
     ("clock", time),
+    ("clock", dt.datetime.now),
     ("clock", coroutine),
     ("exportable", "FULLY_APPROVED"),
     ("exportable", ["FULLY_APPROVED"]),
@@ -370,7 +371,7 @@ def test_combinators_refuse_other_types(make: Callable[[], Any]) -> None:
         lambda: SQLiteCheckpoints(":memory:"),
         lambda: SQLiteCheckpoints("exports.db", timeout="30"),  # type: ignore[arg-type]
         lambda: SQLiteCheckpoints("exports.db", clock=1.79e9),  # type: ignore[arg-type]
-        lambda: MemoryCheckpoints(clock=dt.datetime),  # type: ignore[arg-type]
+        lambda: MemoryCheckpoints(clock=dt.datetime.now),  # type: ignore[arg-type]
         lambda: cast("Any", HookCheckpoints)("load", print),
         lambda: cast("Any", HookCheckpoints)(print, coroutine),
         lambda: RetryPolicy(attempts="3"),  # type: ignore[arg-type]

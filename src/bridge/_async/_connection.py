@@ -14,6 +14,7 @@ from attrs import evolve
 from _client_kit import _runtime_async as runtime
 from _client_kit._address import origin_of
 from _client_kit._arguments import (
+    check_clock,
     check_function,
     check_instance,
     check_seconds,
@@ -106,7 +107,7 @@ class AsyncConnection:
         arguments.check_store(checkpoints)
         arguments.check_count(in_flight, "in_flight")
         check_word(on_uncertain, ("hold", "resend"), "on_uncertain", service="bridge")
-        check_function(clock, "clock", 0, service="bridge")
+        check_clock(clock, service="bridge")
         if mapper is not None:
             arguments.check_mapper(mapper, in_tasks=runtime.IN_TASKS)
         if exportable is not None:

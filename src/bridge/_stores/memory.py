@@ -14,7 +14,7 @@ from typing import TypeVar
 
 from attrs import define, field
 
-from _client_kit._arguments import check_function
+from _client_kit._arguments import check_clock
 from bridge._errors import configuration_error
 from bridge._stores.connection_record import ConnectionRecord, LeasedStore, Use
 from bridge._stores.protocol import Row
@@ -34,7 +34,7 @@ class RecordStore(LeasedStore):
     """Base of stores that load and save all connections at once."""
 
     def __init__(self, clock: Callable[[], float]) -> None:
-        check_function(clock, "clock", 0, service="bridge")
+        check_clock(clock, service="bridge")
         self._clock = clock
 
     @abstractmethod

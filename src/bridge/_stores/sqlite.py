@@ -25,7 +25,7 @@ from collections.abc import Callable, Generator
 from pathlib import Path
 from typing import Any, Self
 
-from _client_kit._arguments import argument_error, check_function, check_seconds
+from _client_kit._arguments import argument_error, check_clock, check_seconds
 from _client_kit._errors import StoreError
 from _client_kit._text import Text
 from bridge._errors import damaged, newer_version, setting_error, store_error
@@ -134,7 +134,7 @@ class SQLiteCheckpoints(SQLStore):
         if not isinstance(path, (str, os.PathLike)):  # pyright: ignore[reportUnnecessaryIsInstance]
             raise argument_error("path", "the path of a file", path, service="bridge")
         check_seconds(timeout, "timeout", service="bridge", zero=True)
-        check_function(clock, "clock", 0, service="bridge")
+        check_clock(clock, service="bridge")
         name = os.fspath(path)
         if not name or name == ":memory:" or "\0" in name or "://" in name:
             # Do not show the argument: the URL of a database may contain a password.
