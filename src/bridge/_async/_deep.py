@@ -60,8 +60,7 @@ async def look_deeper(
 ) -> Verification:
     """Return the verification with one more check for each operation.
 
-    The calls only read, unless a test document is to be sent. It is not sent if a check of the
-    verification failed.
+    The calls only read, unless a test document is to be sent.
     """
     source, target = ContractChecks(BANQUP, lang), ContractChecks(ZENVOICES, lang)
     await _read_banqup(source, banqup, space_id)
@@ -70,7 +69,10 @@ async def look_deeper(
     except ServiceError:  # the check of the company code reports this error
         known = Company()
     await _read_zenvoices(target, zenvoices, known.id)
-    if sample and verification.error is None and known.id is not None:
+    if sample and (verification.error is not None or known.id is None):
+        note = Text("not_sent_checks", "other checks failed, so nothing was sent")
+        target.skipped(note, "inbox.upload")
+    elif sample and known.id is not None:
         await _send(target, zenvoices, known.code or "", known.id, marked(sample))
     checks = source.made + target.made
     error = verification.error

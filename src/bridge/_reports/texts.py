@@ -841,6 +841,8 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "Verbeter het met {0}(contract={1}); of, bij een andere structuur, met {2}."),
     "hint_address": ("Si l'appel a une autre adresse, corrigez-la avec {0}(contract={1}).",
         "Heeft de aanroep een ander adres, verbeter het dan met {0}(contract={1})."),
+    "not_sent_checks": ("d'autres vérifications ont échoué ; rien n'a donc été envoyé",
+        "andere controles zijn mislukt; er werd dus niets verzonden"),
     "no_document_to_see": ("l'espace ne contient aucun document avec fichier à examiner",
         "de ruimte heeft geen document met een bestand om te bekijken"),
     "not_scanned": ("le fichier n'a pas encore été analysé : réessayez plus tard",
