@@ -33,6 +33,11 @@ class Secret:
         if isinstance(value, Secret):
             self._reveal = value._reveal
             return
+        kind: type[object] = type(value)
+        if not issubclass(kind, str):  # pyright: ignore[reportUnnecessaryIsInstance]
+            del value  # it may be a password in bytes: keep it out of the traceback
+            message = f"a secret must be a string, not {kind.__name__}"
+            raise TypeError(message)
         self._reveal = lambda: value
 
     def reveal(self) -> str:
@@ -44,6 +49,9 @@ class Secret:
 
     def __str__(self) -> str:
         return "***"
+
+    def __format__(self, spec: str) -> str:
+        return format("***", spec)
 
     def __bool__(self) -> bool:
         return bool(self._reveal())
