@@ -7,6 +7,10 @@ import sys
 import pytest
 from hypothesis import settings
 
+from bridge._async import _activation
+from bridge._errors import IN_MEMORY
+from bridge._sync import _activation as _sync_activation
+
 # Fails the run when a secret shows anywhere.
 pytest_plugins = ["support.canary"]
 
@@ -27,6 +31,13 @@ def pytest_collection_finish() -> None:
     """Keep the garbage collector from visiting thousands of collected tests again and again."""
     gc.collect()
     gc.freeze()
+
+
+@pytest.fixture(autouse=True)
+def _warned_of_memory() -> None:
+    """Log the warning that is logged once per process before a test looks at what it logs."""
+    _activation._warn_once(IN_MEMORY)
+    _sync_activation._warn_once(IN_MEMORY)
 
 
 @pytest.fixture(scope="session")

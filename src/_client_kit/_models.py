@@ -207,6 +207,8 @@ def encode(value: Any) -> Any:
             and (member := getattr(value, attribute.name)) not in (None, (), {})
         }
         return {**members, **value.extra}
+    if isinstance(value, datetime):
+        return value.isoformat(timespec="milliseconds").replace("+00:00", "Z")
     if isinstance(value, tuple):
         return [encode(item) for item in cast("Sequence[Any]", value)]
     return value

@@ -42,6 +42,7 @@ BANQUP = Expectations(
             "documents[].files": ARRAY,
         },
         "documents.get": {"status": OBJECT, "files": ARRAY},
+        "files.details": {"downloadUrl": frozenset({"string"})},
     },
     words={
         "folder": ("PURCHASES", "SALES"),

@@ -95,6 +95,8 @@ def locate(shape: Shape | None, path: str) -> Place:
     """
     if shape is None:
         return Place("not described", "")
+    if path in shape[""].members:  # a query parameter may be called "filter[id]"
+        return Place("confirmed", path)
     at = ""
     for part in re.findall(r"\[\]|[^.\[]+", path):
         above = shape.get(at, Schema())

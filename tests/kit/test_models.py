@@ -145,6 +145,10 @@ THINGS = st.builds(
     id=st.none() | st.text(),
     paid=st.none() | st.booleans(),
     total_amount=st.none() | st.decimals(min_value=-(10**9), max_value=10**9, places=2),
+    updated_at=st.none()
+    | st.datetimes(min_value=datetime(1900, 1, 1), timezones=st.just(UTC)).map(
+        lambda moment: moment.replace(microsecond=moment.microsecond // 1000 * 1000)
+    ),
     status=st.none() | st.text(),
     lines=st.lists(LINES, max_size=3).map(tuple),
     main_line=st.none() | LINES,

@@ -8,6 +8,10 @@ from typing import Any
 
 import pytest
 
+from _client_kit._contract import load_contract
+from _contract_check.banqup import BANQUP
+from _contract_check.compare import compare
+from _contract_check.openapi_file import read_openapi
 from support.openapi import (
     add_parameter,
     banqup,
@@ -254,6 +258,13 @@ def test_one_difference_in_zenvoices_file_is_named_and_no_other(
             True,
         ),
         (
+            partial(set_member, "FileDetails", "downloadUrl", {"type": "integer"}),
+            {
+                ("files.details", "reads downloadUrl", "differs"),
+            },
+            True,
+        ),
+        (
             partial(rename_member, "TokenResponse", "access_token", "token"),
             {("token.get", "reads access_token", "missing")},
             True,
@@ -285,3 +296,16 @@ def test_one_difference_in_banqup_file_is_named_and_no_other(
     }
     assert found == expected
     assert comparison.contradicted is contradicts
+
+
+@pytest.mark.parametrize("name", ["Filter.Folder", "filter[folder]", "page.folder[]"])
+def test_query_name_with_dots_or_brackets_is_found(name: str) -> None:
+    """A patch may give a parameter the name that the vendor's file has."""
+    root = file("banqup-as-assumed")
+    for parameter in root["paths"][DOCUMENTS]["get"]["parameters"]:
+        if parameter["name"] == "folder":
+            parameter["name"] = name
+    patch = {"documents.list": {"query": {"folder": name}}}
+    contract = load_contract("banqup_client").patched(patch)
+    comparison = compare(contract, read_openapi(root), BANQUP)
+    assert not [item for item in troubles(comparison) if item[0] == "documents.list"]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from functools import cache
 
 from attrs import define, field
 
@@ -94,6 +95,8 @@ class AsyncBaseline:
             claim: The lease on the space; if it was lost, the connection stays inactive.
         """
         await claim.renew()
+        for note in self.session.notes:
+            _warn_once(note)
         self.session.update(
             active=True,
             activations=self.session.head.activations + 1,
@@ -198,3 +201,13 @@ class AsyncBaseline:
 
     def _advance(self, delivery: Delivery, event: transitions.Event) -> Delivery:
         return deliveries.transition(delivery, event, self.context.clock())
+
+
+@cache
+def _warn_once(note: str) -> None:
+    """Log a note on the store as a warning, once per process.
+
+    Without the log, a program that does not print the result of activate() would not show the note.
+    A test run may activate many connections, so the note is not logged each time.
+    """
+    logger.warning("%s", note)

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import logging
 from datetime import datetime
+from functools import cache
 
 from attrs import define, field
 
@@ -95,6 +96,8 @@ class Baseline:
             claim: The lease on the space; if it was lost, the connection stays inactive.
         """
         claim.renew()
+        for note in self.session.notes:
+            _warn_once(note)
         self.session.update(
             active=True,
             activations=self.session.head.activations + 1,
@@ -199,3 +202,13 @@ class Baseline:
 
     def _advance(self, delivery: Delivery, event: transitions.Event) -> Delivery:
         return deliveries.transition(delivery, event, self.context.clock())
+
+
+@cache
+def _warn_once(note: str) -> None:
+    """Log a note on the store as a warning, once per process.
+
+    Without the log, a program that does not print the result of activate() would not show the note.
+    A test run may activate many connections, so the note is not logged each time.
+    """
+    logger.warning("%s", note)

@@ -73,7 +73,10 @@ class Inbox(Records[InboxDocument]):
             raise ConfigurationError(message, service="zenvoices")
         operation = self._contract["inbox.upload"]
         body = encode_upload(upload, company_id, external_id)
-        if max_bytes is not None and (size := size_of(json_parts(body))) > max_bytes:
+        if (
+            max_bytes is not None
+            and (size := size_of(json_parts(operation.rename_out(body)))) > max_bytes
+        ):
             message = Text(
                 "upload_over_limit",
                 "{0}: {1} bytes to send, the limit is {2}",

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -20,6 +21,7 @@ from bridge import (
     SQLiteCheckpoints,
     StoreError,
 )
+from bridge._async import _activation
 from bridge._errors import IN_MEMORY
 from bridge._reports.texts import Lang, translate
 from support.bridge_world import DAY, HOUR, SPACE, AsyncWorld
@@ -34,6 +36,11 @@ from zenvoices_client import (
 pytestmark = pytest.mark.anyio
 
 
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The warnings that the library has logged."""
+    return [record.message for record in caplog.records if record.levelno == logging.WARNING]
+
+
 def names_in(folder: Path) -> list[str]:
     """The files in a folder."""
     return [path.name for path in folder.iterdir()]
@@ -42,23 +49,30 @@ def names_in(folder: Path) -> list[str]:
 # Checkpoints that do not last
 
 
-async def test_checkpoints_in_memory_say_that_they_end() -> None:
-    """Activation says it, so that nobody waits for what the next process cannot know."""
-    world = AsyncWorld()
-    connection = world.connect()
-    activation = await connection.activate()
-    assert activation.notes == (IN_MEMORY,)
-    assert "SQLiteCheckpoints" in activation.to_text()
-    assert (await connection.export_new()).notes == ()
+async def test_checkpoints_in_memory_say_that_they_end(caplog: pytest.LogCaptureFixture) -> None:
+    """The result of each activation says it; the log says it once per process."""
+    _activation._warn_once.cache_clear()
+    for _ in range(2):
+        world = AsyncWorld()
+        connection = world.connect()
+        activation = await connection.activate()
+        assert activation.notes == (IN_MEMORY,)
+        assert "SQLiteCheckpoints" in activation.to_text()
+        assert (await connection.export_new()).notes == ()
+    assert warnings(caplog) == [IN_MEMORY]
 
 
-async def test_checkpoints_that_last_say_nothing(tmp_path: Path) -> None:
+async def test_checkpoints_that_last_say_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """A file outlives the process."""
+    _activation._warn_once.cache_clear()
     world = AsyncWorld()
     with SQLiteCheckpoints(tmp_path / "exports.db", clock=world.clock) as store:
         connection = world.connect(checkpoints=store)
         assert (await connection.activate()).notes == ()
         assert (await connection.export_new()).notes == ()
+    assert not warnings(caplog)
 
 
 async def test_a_database_in_memory_says_that_it_ends() -> None:

@@ -9,7 +9,7 @@ import pytest
 from attrs import evolve
 
 from banqup_client import AskedDocuments, Document
-from bridge import NotFoundError, RejectedError, ServiceError
+from bridge import NotFoundError, OutcomeUnknownError, RejectedError, ServiceError
 from support.bridge_world import HOUR, AsyncWorld
 from support.cases import matrix
 from zenvoices_client import (
@@ -257,12 +257,21 @@ def raises_at_once(asked: Any) -> Any:
     yield journals["no such journal"]
 
 
+def claims_a_doubt(asked: Any) -> Any:
+    """An error of this library before any call; no service has answered it."""
+    if asked:
+        raise OutcomeUnknownError("the record has no id", service="zenvoices")
+    yield asked.default
+
+
 def yields_nonsense(asked: Any) -> Any:
     """Something that is no call."""
     yield asked
 
 
-@pytest.mark.parametrize("mistake", [raises_at_once, yields_nonsense, lambda asked: {"id": 3}])
+@pytest.mark.parametrize(
+    "mistake", [raises_at_once, claims_a_doubt, yields_nonsense, lambda asked: {"id": 3}]
+)
 async def test_mistake_is_not_called_a_refusal(
     mistake: Any, caplog: pytest.LogCaptureFixture
 ) -> None:
@@ -282,7 +291,7 @@ async def test_mistake_is_not_called_a_refusal(
         assert raised in text
     assert "2 raised in your own code" in report.summary()
     (warning,) = [record for record in caplog.records if record.levelname == "WARNING"]
-    assert bool(warning.exc_info) == (mistake is raises_at_once)
+    assert bool(warning.exc_info) == (mistake in (raises_at_once, claims_a_doubt))
 
 
 @pytest.mark.parametrize(

@@ -3,6 +3,7 @@
 
 from __future__ import annotations
 
+import logging
 import re
 from collections.abc import Callable
 from pathlib import Path
@@ -23,6 +24,7 @@ from bridge import (
 )
 from bridge._errors import IN_MEMORY
 from bridge._reports.texts import Lang, translate
+from bridge._sync import _activation
 from support.bridge_world import DAY, HOUR, SPACE, World
 from zenvoices_client import (
     ConfigurationError,
@@ -33,6 +35,11 @@ from zenvoices_client import (
 )
 
 
+def warnings(caplog: pytest.LogCaptureFixture) -> list[str]:
+    """The warnings that the library has logged."""
+    return [record.message for record in caplog.records if record.levelno == logging.WARNING]
+
+
 def names_in(folder: Path) -> list[str]:
     """The files in a folder."""
     return [path.name for path in folder.iterdir()]
@@ -41,23 +48,30 @@ def names_in(folder: Path) -> list[str]:
 # Checkpoints that do not last
 
 
-def test_checkpoints_in_memory_say_that_they_end() -> None:
-    """Activation says it, so that nobody waits for what the next process cannot know."""
-    world = World()
-    connection = world.connect()
-    activation = connection.activate()
-    assert activation.notes == (IN_MEMORY,)
-    assert "SQLiteCheckpoints" in activation.to_text()
-    assert connection.export_new().notes == ()
+def test_checkpoints_in_memory_say_that_they_end(caplog: pytest.LogCaptureFixture) -> None:
+    """The result of each activation says it; the log says it once per process."""
+    _activation._warn_once.cache_clear()
+    for _ in range(2):
+        world = World()
+        connection = world.connect()
+        activation = connection.activate()
+        assert activation.notes == (IN_MEMORY,)
+        assert "SQLiteCheckpoints" in activation.to_text()
+        assert connection.export_new().notes == ()
+    assert warnings(caplog) == [IN_MEMORY]
 
 
-def test_checkpoints_that_last_say_nothing(tmp_path: Path) -> None:
+def test_checkpoints_that_last_say_nothing(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     """A file outlives the process."""
+    _activation._warn_once.cache_clear()
     world = World()
     with SQLiteCheckpoints(tmp_path / "exports.db", clock=world.clock) as store:
         connection = world.connect(checkpoints=store)
         assert connection.activate().notes == ()
         assert connection.export_new().notes == ()
+    assert not warnings(caplog)
 
 
 def test_a_database_in_memory_says_that_it_ends() -> None:

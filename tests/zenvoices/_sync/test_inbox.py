@@ -240,6 +240,15 @@ def test_limit_of_the_caller_is_kept(fake: FakeZenvoices) -> None:
     assert len(fake.inbox) == 1
 
 
+def test_limit_counts_the_names_that_are_sent(fake: FakeZenvoices) -> None:
+    """A longer name from contract= makes the body longer."""
+    patch = {"inbox.upload": {"rename": {"subject": "s" * 5000}}}
+    client = ZenvoicesClient(login(), transport=fake.transport(), contract=patch)
+    with pytest.raises(RejectedError, match="the limit is 5000"):
+        client.inbox.upload(upload_of(), company_id=101, max_bytes=5000)
+    assert fake.counts["inbox.upload"] == 0
+
+
 def test_limit_of_the_service_is_a_definite_refusal() -> None:
     """A 413 says that this document will never fit."""
     fake = FakeZenvoices(max_body=600)
