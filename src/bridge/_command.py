@@ -549,7 +549,7 @@ def _pairs(options: Options) -> int:
             "not_written",
             "{0} cannot be written: {1}",
             *(str(path), why),
-            hint="A file that exists is never written over: name another with --config.",
+            hint="Name a new file with --config, in a folder where you may write.",
         ) from None
     if options.json:
         print(json.dumps(pairs.to_dict()))
@@ -562,9 +562,13 @@ def _pairs(options: Options) -> int:
 
 
 def _demo(options: Options) -> int:
-    from bridge._demo import run_demo
+    from bridge._demo import is_invoice, run_demo
 
-    return run_demo(documents=options.documents, as_json=options.json)
+    folder: Path | None = options.documents
+    if folder is not None and not any(map(is_invoice, folder.rglob("*"))):
+        message = "--documents: {0} holds no .xml or .pdf file"
+        raise setting_error("no_invoices", message, str(folder))
+    return run_demo(documents=folder, as_json=options.json)
 
 
 def _sandbox(options: Options) -> int:

@@ -11,7 +11,7 @@ from bridge._sync._opening import open_connection
 
 @frozen(kw_only=True)
 class ConnectionConfig(ConnectionSettings):
-    """The settings of a connection without its credentials; they cannot be changed.
+    """The settings of a connection without its credentials; its fields cannot be set.
 
     An application can send the result of :meth:`to_dict` to a worker as JSON. The worker opens the
     connection with the credentials of its own environment, so the message contains no secret::

@@ -87,6 +87,11 @@ class Services:
         return sent == Counter(item.attachments[0].content for item in self.zenvoices.inbox)
 
 
+def is_invoice(path: Path) -> bool:
+    """Return True for a file that the demo can publish."""
+    return path.is_file() and path.suffix.lower() in _KINDS
+
+
 @contextmanager
 def services(
     client_secret: str = "demo-secret",  # noqa: S107 - of the fakes only
@@ -171,9 +176,8 @@ def _tell(served: Services, connection: Connection, documents: Path | None) -> d
     if documents is None:
         _publish_samples(served)
     else:
-        for path in sorted(documents.rglob("*")):
-            if path.is_file() and path.suffix.lower() in _KINDS:
-                served.publish(path.name, path.read_bytes())
+        for path in sorted(filter(is_invoice, documents.rglob("*"))):
+            served.publish(path.name, path.read_bytes())
     published = len(served.published) - before
     print(f"   {translate(document_count(published), language())}")
     step(4, "connection.export_new()")

@@ -8,6 +8,7 @@ from collections.abc import Callable, Mapping
 from importlib import import_module
 from typing import Any, TypeVar
 
+from _client_kit._arguments import argument_error
 from _client_kit._redaction import redact, sanitise
 from _client_kit._text import Text
 from _client_kit._user_code import place_of
@@ -62,8 +63,6 @@ def functions_of(field: str, names: Mapping[str, str] | None) -> dict[str, Calla
 def function_of(field: str, name: str) -> Callable[..., Any]:
     """Import and return the function that a field names as ``"package.module:function"``.
 
-    The caller checks that it is a function.
-
     Raises:
         ConfigurationError: The name has another form, or there is no such module or function.
     """
@@ -73,11 +72,13 @@ def function_of(field: str, name: str) -> Callable[..., Any]:
     except Exception as error:
         raise setting_error(
             "import_failed",
-            "{0}: importing {1!r} failed with {2}",
-            *(field, name[:80], Text("said", "{0}", _described(error))),
-            hint="Write it as 'package.module:function', without a path and .py. Correct or "
-            "install what the error names, or put its folder on PYTHONPATH.",
+            "{0}: the import failed with {1}",
+            *(field, Text("said", "{0}", _described(error))),
+            hint="Correct or install what the error names, or put its folder on PYTHONPATH. The "
+            "form is 'package.module:function', without a path and .py.",
         ) from error
+    if not callable(function):  # None would count as "no mapper of your own"
+        raise argument_error(field, Text("a_function", "a function"), function, service="bridge")
     return function
 
 

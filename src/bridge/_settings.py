@@ -291,13 +291,15 @@ def _read(path: Path) -> dict[str, Any]:
         return tomllib.loads(raw.decode("utf-16" if wide else "utf-8-sig"))
     except OSError as error:
         why = Text("said", "{0}", error.strerror)
-    except ValueError as error:  # not TOML, or not UTF-8
+    except ValueError as error:
         why = Text("said", "{0}", str(error))
         hint = Text(
             "hint_toml",
-            'Save it as UTF-8. Write codes and ids in quotes: company_code = "0042"; and a path '
-            r"with backslashes in single quotes: checkpoint_file = 'C:\exports.db'.",
+            'Write codes and ids in quotes: company_code = "0042"; and a path with backslashes in '
+            r"single quotes: checkpoint_file = 'C:\exports.db'.",
         )
+        if isinstance(error, UnicodeDecodeError):
+            hint = Text("hint_utf8", "Save it as UTF-8.")
     raise setting_error("unreadable", "it cannot be read: {0}", why, hint=hint)
 
 

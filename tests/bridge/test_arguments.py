@@ -38,6 +38,7 @@ from bridge import (
     journal,
     named,
     only,
+    without,
 )
 from bridge.testing import sample, trial_document, try_mapper
 from support.bridge_world import AsyncWorld, World
@@ -355,6 +356,9 @@ def test_words_only_the_service_knows() -> None:
         lambda: only(default_mapper, parties=3),  # type: ignore[arg-type]
         lambda: only(default_mapper, categories=[None]),  # type: ignore[list-item]
         lambda: journal(default_mapper, "INK"),  # type: ignore[arg-type]
+        lambda: journal(default_mapper, {3: "INK"}),  # type: ignore[dict-item]
+        lambda: journal(default_mapper, ["PURCHASES"]),  # type: ignore[arg-type]
+        lambda: without(default_mapper, parties=[None]),  # type: ignore[list-item]
         lambda: journal(default_mapper, {}, into="subjects"),  # type: ignore[arg-type]
     ],
 )

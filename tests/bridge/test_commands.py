@@ -197,6 +197,7 @@ ARGUMENTS = [
     ["resend", "a b"],
 ]
 LOCAL = [
+    ["demo", "--documents", "nowhere"],
     ["sandbox", "--port", "99999"],
     ["sandbox", "--every", "-1"],
 ]
@@ -308,13 +309,13 @@ def test_what_only_a_shell_replaces_is_shown(
     assert f"/{name}/exports.db" in capsys.readouterr().err
 
 
-def test_a_folder_without_invoices_is_a_failed_demo(
+def test_a_folder_without_invoices_is_refused(
     tmp_path: Path, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    """Its figures say that nothing was published."""
+    """A demo that exports nothing would look like a failed export."""
     (tmp_path / "a.txt").write_text("text")
-    assert main(["demo", "--documents", str(tmp_path), "--json"]) == 1
-    assert '"published": 0' in capsys.readouterr().out
+    assert main(["demo", "--documents", str(tmp_path)]) == 2
+    assert "holds no .xml or .pdf file" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(

@@ -289,11 +289,12 @@ def test_sandbox_with_a_port_is_the_same_each_time() -> None:
         (["status", "--config", "nowhere.toml"], "banqup-zenvoices pairs writes one"),
         (
             ["export", "--mapper", "no_such_module:f"],
-            "--mapper: importing 'no_such_module:f' failed",
+            "--mapper: the import failed with ModuleNotFoundError",
         ),
         (["resend", "x"], "--company CODE chooses one of these 2"),
         (["settle", "x", "--delivered"], "this command is for one connection"),
         (["deactivate"], "--company CODE chooses one of these 2"),
+        (["demo", "--documents", "nowhere"], "--documents: nowhere holds no .xml or .pdf file"),
         (["sandbox", "--port", "-1"], "--port -1: "),
         (["sandbox", "--every", "0"], "--every must be a positive number of seconds, not 0"),
         (["export", "--limit", "0"], "--limit must be a whole number from 1 up, not 0"),

@@ -15,7 +15,7 @@ from typing import Any, Literal, TypeVar, cast
 
 from attrs import evolve
 
-from _client_kit._arguments import check_list, check_word
+from _client_kit._arguments import check_instance, check_list, check_word
 from _client_kit._text import Text
 from banqup_client import Document
 from bridge._delivery.arguments import check_mapper
@@ -218,6 +218,7 @@ def _words(
         return None
     given = check_list(words, name, "texts", service="bridge")
     for word in given:
+        check_instance(word, str, f"a word of {name}", service="bridge")
         if known and _folded(word) not in map(_folded, known):
             check_word(word, known, f"a word of {name}", service="bridge")
     return frozenset(map(_folded, given))
@@ -240,6 +241,7 @@ def _names(document: Document, files: Sequence[SourceFile]) -> frozenset[str]:
 
 
 def _by_folder(codes: Mapping[str, str]) -> JournalRule:
+    check_instance(codes, Mapping, "codes", service="bridge")
     _words("codes", list(codes), FOLDERS)
     by_folder = {_folded(folder): code for folder, code in codes.items()}
     for code in by_folder.values():
