@@ -175,7 +175,7 @@ def test_command_writes_the_file_once(
     assert f'banqup_url = "{estate.banqup_url}"' in written
     assert estate.banqup.counts["documents.list"] == 0
     assert main(arguments) == 2
-    assert "is never written over" in capsys.readouterr().err
+    assert "File exists. Name a new file with --config" in capsys.readouterr().err
     assert file.read_text("utf-8") == written
     assert main([*arguments[:-1], str(tmp_path / "other.toml"), "--json"]) == 0
     assert '"proposed": [{"spaces"' in capsys.readouterr().out
