@@ -7,12 +7,10 @@ tests compare with is renewed. What a change to it means: docs/deprecation.md.
 
 from __future__ import annotations
 
-import ast
 import importlib
 import inspect
 import re
 import sys
-import textwrap
 from collections.abc import Container, Iterator
 from enum import Enum
 from pathlib import Path
@@ -112,18 +110,8 @@ def _told_elsewhere(kind: type, home: type, public: Container[object]) -> bool:
     return home is not kind and home in public
 
 
-def _made_with(kind: type) -> set[str]:
-    """The attributes that a class's own ``__init__`` sets as ``self.name: T = ...``."""
-    maker = vars(kind).get("__init__")
-    if maker is None or attrs.has(kind):
-        return set()
-    tree = ast.parse(textwrap.dedent(inspect.getsource(maker)))
-    targets = [node.target for node in ast.walk(tree) if isinstance(node, ast.AnnAssign)]
-    return {target.attr for target in targets if isinstance(target, ast.Attribute)}
-
-
 def _members(kind: type, public: Container[object]) -> Iterator[str]:
-    fields = {field.name for field in attrs.fields(kind)} if attrs.has(kind) else _made_with(kind)
+    fields = {field.name for field in attrs.fields(kind)} if attrs.has(kind) else set[str]()
     for name in sorted({*dir(kind), *fields}):
         home = _home(kind, name)
         if name.startswith("_") or (home and home.__module__.split(".")[0] not in PACKAGES):

@@ -53,8 +53,7 @@ def test_operation_is_a_method_that_says_what_is_known(
 ) -> None:
     """Each operation is `client.<resource>.<verb>()`, and its docstring names its mark."""
     client = world(login(), transport=FakeZenvoices().transport())
-    verb = name.partition(".")[2].removesuffix("_by_external_id")
-    method = getattr(resource_of(client, name), verb)
+    method = getattr(resource_of(client, name), name.partition(".")[2])
     said = (inspect.getdoc(method) or "").lower()
     assert OPERATIONS[name].evidence in said
     if OPERATIONS[name].query or any(
@@ -77,8 +76,7 @@ def test_every_verb_is_in_the_contract() -> None:
         if not verb.startswith("_")
     }
     made_of_others = {"companies.resolve", "inbox.find"}
-    part_of_get = "accounts.get_by_external_id"
-    assert verbs - made_of_others == set(OPERATIONS) - {"login", part_of_get}
+    assert verbs - made_of_others == set(OPERATIONS) - {"login"}
 
 
 def test_fake_knows_every_operation() -> None:
@@ -183,7 +181,7 @@ def test_lazy_resources_are_typed() -> None:
     """What loads on first use still has its class on the client, for editors and checkers."""
     for world in (ZenvoicesClient, AsyncZenvoicesClient):
         lazy = {name for name, value in vars(world).items() if isinstance(value, cached_property)}
-        assert lazy == {*MODELS, "_master_data"} - {"companies", "inbox"}
+        assert lazy == {*MODELS, "_master_data"}
 
 
 @pytest.mark.long

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -45,13 +46,6 @@ class AsyncBanqupClient(AsyncApiClient):
         storage_hosts: The exact hosts that signed URLs may have.
         storage_transport: An httpx transport for signed URLs, which never use ``transport`` or
             ``http_client``.
-
-    Attributes:
-        spaces: Calls about the spaces whose administrators have whitelisted the app.
-        documents: Calls about documents in spaces.
-        files: Calls about files in spaces.
-        users: Calls about the user or app that the token belongs to.
-        messages: Calls about Banqup's messages, which notify an app of changes.
 
     Raises:
         ConfigurationError: An argument cannot be used; the message says which and why.
@@ -102,11 +96,31 @@ class AsyncBanqupClient(AsyncApiClient):
         )
         self._facts = facts
         self.wire_digest: str = facts.digest
-        self.spaces: AsyncSpaces = AsyncSpaces(self._calls, facts)
-        self.documents: AsyncDocuments = AsyncDocuments(self._calls, facts)
-        self.files: AsyncFiles = AsyncFiles(self._calls, facts, self._storage)
-        self.users: AsyncUsers = AsyncUsers(self._calls, facts)
-        self.messages: AsyncMessages = AsyncMessages(self._calls, facts)
+
+    @cached_property
+    def spaces(self) -> AsyncSpaces:
+        """Calls about the spaces whose administrators have whitelisted the app."""
+        return AsyncSpaces(self._calls, self._facts)
+
+    @cached_property
+    def documents(self) -> AsyncDocuments:
+        """Calls about documents in spaces."""
+        return AsyncDocuments(self._calls, self._facts)
+
+    @cached_property
+    def files(self) -> AsyncFiles:
+        """Calls about files in spaces."""
+        return AsyncFiles(self._calls, self._facts, self._storage)
+
+    @cached_property
+    def users(self) -> AsyncUsers:
+        """Calls about the user or app that the token belongs to."""
+        return AsyncUsers(self._calls, self._facts)
+
+    @cached_property
+    def messages(self) -> AsyncMessages:
+        """Calls about Banqup's messages, which notify an app of changes."""
+        return AsyncMessages(self._calls, self._facts)
 
     async def aclose(self) -> None:
         """Close the connections, except those of an ``http_client=``: its owner closes them."""

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import ssl
 from collections.abc import Callable, Iterable, Mapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -46,13 +47,6 @@ class BanqupClient(ApiClient):
         storage_hosts: The exact hosts that signed URLs may have.
         storage_transport: An httpx transport for signed URLs, which never use ``transport`` or
             ``http_client``.
-
-    Attributes:
-        spaces: Calls about the spaces whose administrators have whitelisted the app.
-        documents: Calls about documents in spaces.
-        files: Calls about files in spaces.
-        users: Calls about the user or app that the token belongs to.
-        messages: Calls about Banqup's messages, which notify an app of changes.
 
     Raises:
         ConfigurationError: An argument cannot be used; the message says which and why.
@@ -103,11 +97,31 @@ class BanqupClient(ApiClient):
         )
         self._facts = facts
         self.wire_digest: str = facts.digest
-        self.spaces: Spaces = Spaces(self._calls, facts)
-        self.documents: Documents = Documents(self._calls, facts)
-        self.files: Files = Files(self._calls, facts, self._storage)
-        self.users: Users = Users(self._calls, facts)
-        self.messages: Messages = Messages(self._calls, facts)
+
+    @cached_property
+    def spaces(self) -> Spaces:
+        """Calls about the spaces whose administrators have whitelisted the app."""
+        return Spaces(self._calls, self._facts)
+
+    @cached_property
+    def documents(self) -> Documents:
+        """Calls about documents in spaces."""
+        return Documents(self._calls, self._facts)
+
+    @cached_property
+    def files(self) -> Files:
+        """Calls about files in spaces."""
+        return Files(self._calls, self._facts, self._storage)
+
+    @cached_property
+    def users(self) -> Users:
+        """Calls about the user or app that the token belongs to."""
+        return Users(self._calls, self._facts)
+
+    @cached_property
+    def messages(self) -> Messages:
+        """Calls about Banqup's messages, which notify an app of changes."""
+        return Messages(self._calls, self._facts)
 
     def close(self) -> None:
         """Close the connections, except those of an ``http_client=``: its owner closes them."""

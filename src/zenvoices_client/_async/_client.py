@@ -48,10 +48,6 @@ class AsyncZenvoicesClient(AsyncApiClient):
         operations: Your own functions by name of the operation, such as ``"inbox.upload"``. They
             are generators that yield the calls to make instead of this library's own.
 
-    Attributes:
-        companies: Calls about the companies that this user may see.
-        inbox: Calls about the inboxes of the companies.
-
     Raises:
         ConfigurationError: An argument cannot be used; the message says which and why.
     """
@@ -89,8 +85,16 @@ class AsyncZenvoicesClient(AsyncApiClient):
             ssl_context=ssl_context,
         )
         self._facts = facts
-        self.companies: AsyncCompanies = AsyncCompanies(self._calls, facts, "companies", Company)
-        self.inbox: AsyncInbox = AsyncInbox(self._calls, facts, "inbox", InboxDocument)
+
+    @cached_property
+    def companies(self) -> AsyncCompanies:
+        """Calls about the companies that this user may see."""
+        return AsyncCompanies(self._calls, self._facts, "companies", Company)
+
+    @cached_property
+    def inbox(self) -> AsyncInbox:
+        """Calls about the inboxes of the companies."""
+        return AsyncInbox(self._calls, self._facts, "inbox", InboxDocument)
 
     @cached_property
     def _master_data(self) -> master_data.AsyncMasterData:

@@ -49,10 +49,6 @@ class ZenvoicesClient(ApiClient):
         operations: Your own functions by name of the operation, such as ``"inbox.upload"``. They
             are generators that yield the calls to make instead of this library's own.
 
-    Attributes:
-        companies: Calls about the companies that this user may see.
-        inbox: Calls about the inboxes of the companies.
-
     Raises:
         ConfigurationError: An argument cannot be used; the message says which and why.
     """
@@ -90,8 +86,16 @@ class ZenvoicesClient(ApiClient):
             ssl_context=ssl_context,
         )
         self._facts = facts
-        self.companies: Companies = Companies(self._calls, facts, "companies", Company)
-        self.inbox: Inbox = Inbox(self._calls, facts, "inbox", InboxDocument)
+
+    @cached_property
+    def companies(self) -> Companies:
+        """Calls about the companies that this user may see."""
+        return Companies(self._calls, self._facts, "companies", Company)
+
+    @cached_property
+    def inbox(self) -> Inbox:
+        """Calls about the inboxes of the companies."""
+        return Inbox(self._calls, self._facts, "inbox", InboxDocument)
 
     @cached_property
     def _master_data(self) -> master_data.MasterData:
