@@ -43,7 +43,7 @@ autodoc_type_aliases = {
         "bridge": ("AsyncMapper", "Event", "Exportable", "JournalRule", "Listener", "Mapper"),
         "bridge.testing": ("OpenStore", "TrialDocument"),
         "bridge.ubl": ("Kind", "Reason", "Source"),
-        "banqup_client.testing": ("FileStatus", "Moment", "Order", "TokenStyle"),
+        "banqup_client.testing": ("FileStatus", "Moment"),
         "zenvoices_client.testing": ("Lookup",),
     }.items()
     for name in names

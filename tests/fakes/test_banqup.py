@@ -435,6 +435,13 @@ def test_other_hosts_do_not_exist(fake: FakeBanqup) -> None:
                 client.get(url)
 
 
+@pytest.mark.parametrize("nth", [0, -1])
+def test_call_that_is_never_made_is_refused(fake: FakeBanqup, nth: int) -> None:
+    """A fault that hits no call would make a test of a failure pass without one."""
+    with pytest.raises(ValueError, match="from 1"):
+        fake.faults.add("spaces.list", nth=nth, action=Fault.status(503))
+
+
 def test_fault_hits_the_nth_call_only(fake: FakeBanqup, client: httpx.Client) -> None:
     """A fault counts the calls of its own operation from the moment it is added."""
     headers = login(client)

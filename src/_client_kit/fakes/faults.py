@@ -155,6 +155,8 @@ class Faults:
         if operation not in self._operations:
             known = ", ".join(sorted(self._operations))
             raise ValueError(f"there is no operation {operation!r}; there are: {known}")
+        if nth is not None and nth < 1:
+            raise ValueError("nth counts calls from 1")
         if times is None and nth is not None:
             times = 1
         line = ScriptedFault(operation, action, nth or 1, times, when)

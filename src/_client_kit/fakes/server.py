@@ -143,7 +143,8 @@ class _Handler(BaseHTTPRequestHandler):
             service.sleep(reply.pause)
         self.close_connection = not self._send(reply) or self.close_connection
 
-    do_GET = do_POST = do_PUT = _exchange  # noqa: N815 - the names of `http.server`
+    # The names of `http.server`.
+    do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _exchange  # noqa: N815
 
     def _send(self, reply: Reply) -> bool:
         """Send an answer; return False if the connection must close after it."""

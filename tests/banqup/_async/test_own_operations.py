@@ -514,6 +514,24 @@ async def test_expired_token_is_renewed_once() -> None:
         await downloads(PATH, lambda _: httpx.Response(401)).files.download(SPACE, "f1")
 
 
+async def test_refusal_of_the_storage_keeps_the_token() -> None:
+    """A signature that storage refuses says nothing about the API's token."""
+    there = "https://storage.googleapis.com/b/f?X-Goog-Signature=s"
+    refusals = [401]
+
+    def answer(request: httpx.Request) -> httpx.Response:
+        if request.url.host != "storage.googleapis.com":
+            return httpx.Response(302, headers={"Location": there})
+        return httpx.Response(refusals.pop() if refusals else 200, content=BYTES)
+
+    api = Scripted(lambda _: file_details(PATH, len(BYTES)))
+    client = AsyncBanqupClient(
+        credentials(), Environment.UAT_EU, transport=api, storage_transport=Scripted(answer)
+    )
+    assert await client.files.download(SPACE, "f1") == BYTES
+    assert len(api.token_requests) == 1
+
+
 @pytest.mark.parametrize(
     ("status", "error"), [(403, PermissionDeniedError), (404, NotFoundError), (206, ProtocolError)]
 )
