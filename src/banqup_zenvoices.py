@@ -1,7 +1,7 @@
 """The command ``banqup-zenvoices``, and the check that Python imports this library's packages.
 
-``bridge`` is a common word: another distribution, or a module of the user's own, may take its
-place. Only code outside that package can notice this.
+``bridge`` is a common word: another distribution, or a module of the user, may have the same name.
+Python may then import it instead of our package. Only code outside ``bridge`` can notice this.
 """
 
 from __future__ import annotations

@@ -62,11 +62,11 @@ def check_instance(
 
 
 def check_list(value: Any, name: str, members: str, *, service: str) -> list[Any]:
-    """Return the members of an iterable as a list; refuse one member without a list.
+    """Return the members of an iterable as a list; refuse a single text, bytes or mapping.
 
     Raises:
-        ConfigurationError: The value is not iterable, or is a text, bytes or a mapping. Without
-            this check, each letter of a text would be a member.
+        ConfigurationError: The value is not iterable, or is a text, bytes or a mapping. Otherwise
+            each letter of a text would count as a member.
     """
     given: object = value
     if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
@@ -126,11 +126,11 @@ def check_function(
         number: Number of positional arguments.
         hint: What the function must look like, for the error.
         service: Name of the service, to put into the error.
-        coroutines: Whether it may be a coroutine function, whose result is awaited.
+        coroutines: Whether a coroutine function is allowed too; its result is awaited.
 
     Raises:
-        ConfigurationError: The value cannot be called or is a class. Or it is a coroutine function.
-            Or the function needs more arguments, or accepts fewer.
+        ConfigurationError: The value cannot be called, or is a class. Or the value is a coroutine
+            function, and ``coroutines`` is False. Or it needs more arguments, or accepts fewer.
     """
     if not callable(function) or isinstance(function, type):
         wanted = Text("a_function", "a function")
@@ -162,8 +162,8 @@ def check_clock(clock: Any, *, service: str) -> None:
     """Check that a clock returns the seconds since 1970, as ``time.time`` does.
 
     Raises:
-        ConfigurationError: The clock is not a plain function, or its result is not a number of
-            seconds from 0 up.
+        ConfigurationError: The clock cannot be called without arguments, or is a class or a
+            coroutine function. Or its result is not a number of seconds from 0 up.
     """
     check_function(clock, "clock", 0, service=service)
     check_seconds(clock(), "the result of clock", service=service, zero=True)

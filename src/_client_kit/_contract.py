@@ -20,6 +20,7 @@ from collections.abc import Callable, Iterable, Mapping
 from functools import cache
 from pathlib import Path
 from pkgutil import get_data
+from types import CodeType
 from typing import Any, cast
 
 from attrs import evolve, field, frozen
@@ -211,7 +212,7 @@ class Contract:
             return loads(Path(path).read_bytes())
         except (OSError, ValueError) as error:
             why = error.strerror if isinstance(error, OSError) else str(error)
-            # A URL in the place of a path may hold a credential.
+            # Do not show a URL that was given instead of a path: it may hold a credential.
             shown = "URL" if ":/" in str(path) else str(path)
             raise self._error(
                 "patch_unreadable", "contract patch {0!r} cannot be read: {1}", shown, why
@@ -291,17 +292,25 @@ class Contract:
 
 
 def _code_of(function: Any) -> str | None:
-    """Return a text that changes with the function's name or code; None without a function."""
+    """Return a text that changes with a function's name or code; None without a function."""
     if function is None:
         return None
-    code = getattr(function, "__code__", None)
-    return name_of(function).partition(",")[0] + (code.co_code.hex() if code else "")
+    return f"{name_of(function).partition(',')[0]} {_shown(getattr(function, '__code__', None))}"
+
+
+def _shown(constant: Any) -> str:
+    """Return a text for a code object or a constant in one, the same in every process."""
+    if isinstance(constant, CodeType):
+        inner = [_shown(each) for each in constant.co_consts]
+        return f"{constant.co_code.hex()} {constant.co_names} {inner}"
+    # The order of a set of texts differs from process to process.
+    return str(sorted(map(repr, constant))) if isinstance(constant, frozenset) else repr(constant)
 
 
 def _tree(renames: Mapping[str, str]) -> dict[str, Any]:
     """Return the tree for :func:`_rename`.
 
-    It is ``{"a": ("a", {"b": ("x", {})})}`` for the renames ``{"a[].b": "x"}``.
+    For example, the renames ``{"a[].b": "x"}`` give ``{"a": ("a", {"b": ("x", {})})}``.
     """
     root: dict[str, Any] = {}
     for path, wire in renames.items():

@@ -132,7 +132,10 @@ class ServiceError(Exception):
 
 
 def _bare(cls: type[ServiceError], *args: object) -> ServiceError:
-    """Return an error without attributes: each class has an ``__init__`` of its own."""
+    """Return an error without attributes, for ``pickle`` and ``copy``, which add the attributes.
+
+    ``__init__`` is not called: its arguments differ from class to class.
+    """
     return cls.__new__(cls, *args)
 
 
@@ -145,7 +148,8 @@ class ConfigurationError(ServiceError):
 class CredentialsError(ServiceError):
     """The service refused the login or the access token.
 
-    After a refused login, later calls with the same credential object raise this error at once.
+    After a refused login, later calls to the same address with the same credential object raise
+    this error at once.
     """
 
     kind = "credentials"

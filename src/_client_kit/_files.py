@@ -78,8 +78,8 @@ class FileSource:
 
     Attributes:
         size: Length in bytes.
-        check: Function that is called before each piece of an upload is sent; it raises an
-            exception to stop the upload.
+        check: Function that raises an exception to stop an upload to Zenvoices. The check of the
+            first file is called before each request of the upload and each piece of its body.
     """
 
     size: int
@@ -176,7 +176,7 @@ def size_of(parts: Iterable[BodyPart]) -> int:
 def json_parts(value: object) -> list[BodyPart]:
     """Return the JSON text of a value, divided at its :class:`Base64` placeholders."""
     files: list[Base64] = []
-    mark = secrets.token_hex(16)  # no other text of the value can be equal to it
+    mark = secrets.token_hex(16)  # random, so that no other text of the value contains the mark
 
     def stand_in(item: object) -> object:
         if isinstance(item, Base64):

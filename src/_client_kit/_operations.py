@@ -45,7 +45,7 @@ IN_DOUBT = Text(
 
 
 def _pairs(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the value as a dict; if this fails, the line with ``Call(...)`` raises the error."""
+    """Return the value as a dict; a wrong value raises at the user's line with ``Call(...)``."""
     return dict(value)
 
 
@@ -97,7 +97,7 @@ class Answer:
     body: bytes = field(repr=False)
 
     def json(self) -> Any:
-        """Return the body as JSON, including the envelope if there is one.
+        """Return the decoded JSON body, including the envelope if there is one.
 
         Raises:
             ValueError: The body is not JSON.
@@ -225,7 +225,7 @@ class FunctionRun:
         return self._step(first)
 
     def permit(self, step: Operation, url: str) -> None:
-        """Check that a call may be made, and store it as the current call.
+        """Check that a call may be made, and remember whether it is safe.
 
         Args:
             step: The call, as an operation.

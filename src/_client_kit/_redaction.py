@@ -54,7 +54,7 @@ def _spellings(secret: Secret) -> set[str]:
 
     The result is empty for a secret that is too short to be masked.
     """
-    plain = secret.reveal().strip()  # a service may repeat it without the spaces around it
+    plain = secret.reveal().strip()  # a service may repeat a secret without spaces at its ends
     if len(plain) < SHORTEST_SECRET:
         return set()
     quoted = {quote(plain, "", errors="replace"), quote_plus(plain, errors="replace")}

@@ -57,7 +57,7 @@ BROKEN = (httpx.HTTPError, httpx.StreamError, OSError, zlib.error, TooLargeError
 
 @frozen(eq=False, repr=False)
 class PreparedRequest:
-    """A request that can be sent any number of times, for retries; its token comes later.
+    """A request without its token, which can be sent any number of times, for retries.
 
     Its ``repr`` shows no content: error trackers show local variables by their ``repr``, and the
     body of a login holds a password.

@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 @frozen
 class ApiResponse(Answer):
-    """An answer to a call of this library, with what the calls must know about it.
+    """An answer to a call of this library, with its parsed headers and the secrets to mask.
 
     ``secrets`` are the credentials of the request, to be masked: a service may repeat them.
     """
@@ -123,7 +123,7 @@ class Page(Generic[T]):
     fingerprint: int = 0
     """A number that is equal for pages with equal content, within one process."""
     repeat_is_end: bool = False
-    """Whether the list is complete if this page only repeats an earlier one."""
+    """Whether the list is complete if this page is equal to the page directly before it."""
 
 
 def fingerprint(rows: list[Any]) -> int:

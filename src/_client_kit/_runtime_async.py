@@ -68,7 +68,7 @@ async def read_chunk(file: BinaryIO, size: int) -> bytes:
 
 
 async def write_chunk(file: BinaryIO, data: bytes) -> None:
-    """Append to a file: in a thread, or directly if the file is in memory.
+    """Write bytes to a file: in a thread, or directly if the file is in memory.
 
     A cancellation waits until the write has ended. Otherwise the thread could still write while
     the cancelled caller closes the file.

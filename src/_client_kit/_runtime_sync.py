@@ -66,7 +66,7 @@ def read_chunk(file: BinaryIO, size: int) -> bytes:
 
 
 def write_chunk(file: BinaryIO, data: bytes) -> None:
-    """Append to a file."""
+    """Write bytes to a file."""
     file.write(data)
 
 

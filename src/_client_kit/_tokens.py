@@ -20,7 +20,8 @@ RENEW_EARLY = 60.0
 
 _lock = threading.RLock()
 if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
-    # Fork only while no thread holds the lock: nobody would release it in the child.
+    # Fork only while no other thread holds the lock: that thread, which would have to release the
+    # lock, does not exist in the child.
     os.register_at_fork(
         before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
     )
@@ -29,8 +30,8 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
 class TokenCache:
     """The token or rejection of one credential at one service address.
 
-    A lock protects the fields and is never held during I/O. While one call requests a token,
-    other calls wait for the lock that :meth:`flight` returns.
+    The module's lock protects token and rejection, and is never held during I/O. While one call
+    requests a token, other calls wait for another lock, which :meth:`flight` returns.
     """
 
     def __init__(self) -> None:
@@ -38,7 +39,10 @@ class TokenCache:
         self._renew_at = 0.0
         self._rejection: CredentialsError | None = None
         self.failure: ServiceError | None = None
-        """The error after the last try to get a token, for the calls that waited for it."""
+        """The error of the last token request that failed in all its tries, or None.
+
+        The calls that waited for this request raise a copy of the error.
+        """
         self._flights: dict[tuple[int, type[Any]], Any] = {}
 
     def flight(self, kind: type[_F]) -> _F:
@@ -46,12 +50,13 @@ class TokenCache:
 
         ``kind`` is the class of the lock: threads and asyncio have a lock each.
         """
-        # In a forked child, nobody would release a lock that a thread of the parent held.
+        # The key has the process id. In a forked child, a lock that another thread of the parent
+        # held would never be released.
         key = os.getpid(), kind
         return self._flights.setdefault(key, kind())  # type: ignore[no-any-return]
 
     def current(self) -> Token | None:
-        """Return the token if it is still valid, else None; raise the rejection if there is one."""
+        """Return the token, or None if it must be renewed; raise the rejection if there is one."""
         with _lock:
             if self._rejection is not None:
                 raise self._rejection.copy()
@@ -66,7 +71,7 @@ class TokenCache:
             self._renew_at = asked_at + token.life - min(RENEW_EARLY, token.life / 2)
 
     def drop(self, token: Token) -> None:
-        """Forget a token that the service rejected, unless another has replaced it."""
+        """Forget a token that the service rejected, unless a newer token has replaced it."""
         with _lock:
             if self._token is token:
                 self._token = None

@@ -21,10 +21,11 @@ from _contract_check.openapi_schema import VendorFileError
 
 
 def run(program: str, expected: Expectations, arguments: Sequence[str] | None = None) -> int:
-    """Run the command of a client, which is named by its package, and return its exit code.
+    """Run ``python -m PROGRAM contract`` and return the exit code; PROGRAM is a client's package.
 
-    The code is 1 if the file contradicts a fact that an export needs. It is 2 if the file or an
-    argument cannot be used, or the file describes none of the operations; otherwise 0.
+    The code is 1 if the file contradicts a fact that an export needs, or lacks such an operation.
+    The code is 2 if the file or an argument cannot be used, or the file describes none of the
+    operations. Otherwise the code is 0.
     """
     contract = load_contract(program)
     names = {*contract.operations, *expected.replaced} - {*TOKEN_CALLS}

@@ -53,7 +53,8 @@ def compare(
     patch: dict[str, Any] = {}
     for operation in ours:
         name, theirs = operation.name, matches.get(operation.name)
-        # Below a prefix that the file describes, an operation that it does not have is missing.
+        # If the file lacks our operation but has others below its prefix, such as "/a/v1", ours is
+        # missing. If the file has none below this prefix, ours is not described.
         prefix = split_prefix(operation.path)[0]
         begin = f"{prefix}/".casefold()
         about = any(item.path.casefold().startswith(begin) for item in file.operations)
@@ -151,7 +152,10 @@ class _Pair:
         return changes
 
     def findings(self) -> Iterator[Finding]:
-        """Yield the result for each fact and for all that the file has in another way."""
+        """Yield findings about path, media type, facts, and required names that are not sent.
+
+        Facts below a property that is missing or of a wrong type are left out.
+        """
         ours, theirs = self._ours, self._theirs
         if self._path != ours.path:
             yield self._finding("path", ours.path, "differs", ours.path, theirs.path)
@@ -190,7 +194,10 @@ class _Pair:
         return self._finding(group, name, status, ours, theirs, fact in self._essential)
 
     def _unsent(self, group: str) -> Iterator[Finding]:
-        """Yield a finding for each name that the file requires and the library does not send."""
+        """Yield a finding for each name that the file requires and the library does not send.
+
+        If an export needs the operation, only essential query parameters count as sent.
+        """
         shape = self._shapes[group] or {}
         sent = {""} | {
             place.path
@@ -214,7 +221,10 @@ class _Pair:
         theirs: str,
         essential: bool | None = None,
     ) -> Finding:
-        """Return a finding with its remedy; all but facts are essential to a needed operation."""
+        """Return a finding with its remedy.
+
+        If ``essential`` is None, the finding is essential if an export needs the operation.
+        """
         function = self._expected.function_for(self._ours.name)
         remedy = "The call for a token cannot be corrected from outside: please report it."
         if function:
@@ -234,7 +244,7 @@ class _Pair:
 def _facts(operation: Operation) -> Iterator[tuple[str, str]]:
     """Yield an operation's facts and their paths on the wire, which begin below the envelope.
 
-    Only the contract's login names the envelope.
+    Only the login's paths in the contract contain the envelope, as ``result.``, which is removed.
     """
     for name, wire in operation.query.items():
         yield f"query:{name}", wire

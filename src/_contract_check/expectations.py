@@ -12,7 +12,7 @@ from _contract_check.openapi_file import VendorOperation
 from _contract_check.openapi_schema import Shape, letters
 
 TEXT = frozenset({"string", "integer"})
-"""The decoder accepts a code that is written as a number."""
+"""The JSON types of a text: the decoder also accepts a code that is written as a number."""
 NUMBER = frozenset({"integer", "number"})
 ARRAY = frozenset({"array"})
 OBJECT = frozenset({"object"})
@@ -28,11 +28,11 @@ class Expectations:
             ``sends:path`` or ``reads:path``.
         kinds: Per operation, by the path of a property that an export needs, the JSON types that
             it may have. A property that is not listed is a text.
-        words: The values of a query parameter or property that an export relies on, by name; in
-            lists, by path in an entry.
+        words: The values of a query parameter or property that an export relies on, by its name or
+            path. For a property of a list's entries, the path begins below the entry.
         may_be_empty: Properties that an answer may leave out, each as ``operation path``.
-        replaced: By name of a user's function, the facts that an export with this function does
-            not need. Each is the name of an operation, or this name and a fact such as
+        replaced: By name of a user's function, what an export with this function does not need.
+            Each entry is an operation's name, or an operation's name and a fact such as
             ``reads:path``.
         functions: By operation, the name of its function in ``operations=``, if the two differ.
         values: Per operation, Python expressions for the values that a function can send. Each
@@ -51,15 +51,16 @@ class Expectations:
     any_case: bool = False
 
     def answer_of(self, ours: Operation, theirs: VendorOperation) -> Shape | None:
-        """Return the shape to compare with what our operation reads; None if there is none.
+        """Return the shape to compare with the properties that our operation reads, or None.
 
-        The client accepts a number without an object as the id of an upload.
+        The result is also None if the vendor's answer to an upload is a bare number: the client
+        accepts such a number as the document's id.
         """
         bare = theirs.answer is not None and "integer" in theirs.answer[""].kinds
         return None if bare and f"{ours.name} id" in self.may_be_empty else theirs.answer
 
     def kinds_of(self, operation: str, path: str) -> frozenset[str]:
-        """Return the JSON types that a property may have, if an export needs the property."""
+        """Return the JSON types that a property which an export needs may have."""
         return self.kinds.get(operation, {}).get(path, TEXT)
 
     def values_of(self, operation: str) -> dict[str, str]:

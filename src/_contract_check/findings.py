@@ -43,13 +43,15 @@ class OperationFinding:
     Attributes:
         status: As in :class:`Finding`, or ``yours`` if a user's function replaces the operation.
         ours: Method and path in the contract.
-        theirs: Method and path in the file; empty if the file has no such operation.
+        theirs: Method and path in the file; empty if the file has no such operation, or if the
+            operation was not compared.
         evidence: How the contract's operation is known: published, observed or assumed.
         findings: The compared facts, without those below a property that is missing, not described
             or of a wrong type.
         calls: Operations of the file for a person to read, each as lines of text. If only a
-            function can correct a difference, the matching operation comes first. Operations that
-            resemble ours follow if none matches, or if the match of an upload takes no file.
+            function can correct a difference, the matching operation comes first. If an export
+            needs the operation, similar operations of the file follow. They are shown only if no
+            operation matches, or if the match of an upload takes no file.
         function: The name under which ``operations=`` takes a function for the operation.
         starter: The lines of a first draft of this function, with the file's names.
     """

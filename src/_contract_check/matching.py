@@ -71,7 +71,8 @@ def look_alikes(
 ) -> list[VendorOperation]:
     """Return operations of the file that may do the same as one of ours, the likeliest first.
 
-    For an upload or a download, only operations that carry a file's content are returned.
+    For an upload or a download, only operations that carry a file's content are returned; for other
+    operations, only those that carry none.
 
     Args:
         operation: Our operation, which the file does not have or has differently.

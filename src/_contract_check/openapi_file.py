@@ -42,8 +42,8 @@ class VendorOperation:
             send in every request.
         body: The shape of the request's body; None if the file describes none.
         media: The media type to which ``body`` belongs.
-        answer: The shape of a successful answer, without ABP's envelope; None if the file describes
-            none.
+        answer: The shape of a successful answer, without the envelope of ABP, Zenvoices' web
+            framework; None if the file describes no answer.
         answer_media: The media type to which ``answer`` belongs.
     """
 
@@ -89,6 +89,7 @@ def load(path: Path) -> Any:
 
     Raises:
         VendorFileError: The file cannot be read, is larger than 16 MB, or is neither JSON nor YAML.
+            Or the file is not JSON, and PyYAML is not installed.
     """
     try:
         with path.open("rb") as file:
@@ -200,9 +201,9 @@ class _Reader(References):
         return max(found, key=lambda one: (one[1] is not None and is_json(one[0]), bool(one[0])))
 
     def _payload(self, shape: Shape) -> Shape:
-        """Return the shape of an answer without ABP's envelope.
+        """Return the shape of an answer without the envelope of ABP, Zenvoices' web framework.
 
-        ABP writes no envelope into its OpenAPI files, so most files do not describe one.
+        ABP writes no envelope into the OpenAPI files it generates, so most files describe none.
         """
         members = shape[""].members
         wrapped = "result" in members and {"success", "__abp"} & set(members)

@@ -57,7 +57,7 @@ class Schema:
 
     @property
     def names(self) -> str:
-        """The first of the members' names, as one text."""
+        """The names of the first 12 members, separated by commas."""
         return ", ".join([name for name in self.members if name != "[]"][:MOST_NAMES])
 
     def __str__(self) -> str:
@@ -219,8 +219,8 @@ class References:
             parts = [self._merged(part, level + 1) for part in as_list(raw.get("allOf"))]
             for name in ("oneOf", "anyOf"):
                 variants = [self._merged(part, level + 1) for part in as_list(raw.get(name))]
-                # A variant that only allows null is not in `variants`. If one variant remains, use
-                # it. If several remain, it is not known which one applies.
+                # Leave out variants that allow only null, or say nothing. If one variant remains,
+                # use it. If several remain, it is not known which one applies.
                 variants = [part for part in variants if _schema(part) != Schema()]
                 parts += variants if len(variants) < 2 else [{_OPEN: True}]
             found = raw

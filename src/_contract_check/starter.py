@@ -24,8 +24,9 @@ from _contract_check.openapi_schema import (
 def starter(ours: Operation, theirs: VendorOperation, expected: Expectations) -> tuple[str, ...]:
     """Return the lines of a function that makes the vendor's call in place of ours.
 
-    The function sends one file. A value that the library does not have is written ``...``, with
-    its type in a comment.
+    The result is empty for the login, which no function can replace. A function for an upload sends
+    one file. A required member whose value the library does not have is written ``...``, with its
+    type in a comment.
     """
     name = expected.function_for(ours.name)
     if not name:

@@ -24,8 +24,8 @@ def _secret(value: str | Secret) -> Secret:
 class ClientCredentials:
     """Client id and secret of an app registered in Banqup's developer portal.
 
-    All clients that use one object share its token. After Banqup has refused the login, no client
-    tries to log in with the same object again: make a new object.
+    All clients that use one object with the same base URL share its token. After Banqup has refused
+    the login, none of these clients logs in with this object again: make a new object.
 
     Args:
         client_id: The app's client id.

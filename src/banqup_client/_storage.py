@@ -1,6 +1,6 @@
 """Signed URLs, and checks of the content behind them.
 
-A signed URL is a credential until it expires, and its host comes from an answer.
+A signed URL is a credential until it expires. It comes from an answer, so its host is checked.
 """
 
 from __future__ import annotations
@@ -28,8 +28,9 @@ from banqup_client._errors import UrlExpiredError
 STORAGE_HOSTS = ("storage.googleapis.com",)  # named in the vendor's documentation
 DEFAULT_MAX_BYTES = 1024 * 1024 * 1024
 
-# Scheme, host and port of a URL. Strict, because parsers that disagree about a URL could send it to
-# an unchecked host. httpx refuses URLs longer than 65,536 characters.
+# Scheme, host and port of a URL. The pattern is strict: if httpx read a URL in another way than
+# this check, it could send the URL to an unchecked host. httpx refuses URLs longer than 65,536
+# characters.
 _ORIGIN = re.compile(
     r"(https?)://([A-Za-z0-9._-]{1,300}|\[[0-9A-Fa-f:.]{1,100}\])(?::(\d{1,5}))?"
     r"(?=/[!\"$-~]{0,65000}\Z)"
@@ -78,7 +79,7 @@ class StorageHosts:
     """The hosts that signed URLs may have: exact names, with https on port 443.
 
     If ``base_url`` is on loopback, all hosts on loopback are allowed too, with any port and also
-    with http. They cannot be listed.
+    with http. Hosts on loopback cannot be listed in ``hosts``.
 
     Raises:
         ConfigurationError: ``hosts`` is not a collection of host names.
@@ -103,7 +104,7 @@ class StorageHosts:
 
         Args:
             url: A signed URL, or a path of the API; None if the answer names none.
-            redirect: Whether the URL is that of a redirect, which must not be a path of the API.
+            redirect: Whether to refuse a path of the API, as for a redirect or an upload.
 
         Raises:
             ProtocolError: The URL is missing, names another host, or is not a valid signed URL.

@@ -55,7 +55,7 @@ Options = argparse.Namespace
 
 
 def _parser() -> argparse.ArgumentParser:
-    """Return the parser of all commands. Its errors are those of argparse, in English."""
+    """Return the parser of all commands. Errors that argparse itself finds are in English."""
 
     def option(of: Any, *names: str, **details: Any) -> None:
         of.add_argument(*names, help=tell(f"help {names[-1].strip('-')}"), **details)
@@ -474,10 +474,10 @@ def _as_data(error: BaseException) -> dict[str, Any]:
 
 
 def _log_on_stderr(stack: ExitStack, *, verbose: bool) -> None:
-    """Write log records to standard error until the stack is closed.
+    """Write log records to standard error.
 
-    If `verbose`, write all from INFO up, in English. Otherwise write only warnings that can be
-    translated.
+    If `verbose`, write all from INFO up, in English, until the process ends. Otherwise write only
+    warnings that can be translated, until the stack is closed.
     """
     if verbose:
         logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)

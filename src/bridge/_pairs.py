@@ -78,7 +78,7 @@ class Pairs:
 
     @classmethod
     def of(cls, spaces: Iterable[Space], companies: Iterable[Company]) -> Pairs:
-        """Pair the spaces and companies that clients list by name."""
+        """Pair spaces and companies that have the same name."""
         named: dict[str, tuple[list[Space], list[Company]]] = defaultdict(lambda: ([], []))
         for space in spaces:
             named[_comparable(space.name or "")][0].append(space)

@@ -64,7 +64,7 @@ def function_of(field: str, name: str) -> Callable[..., Any]:
     """Import and return the function that a field names as ``"package.module:function"``.
 
     Raises:
-        ConfigurationError: The name has another form, or there is no such module or function.
+        ConfigurationError: The import failed, or the name is not that of a function.
     """
     module_name, _, function_name = name.partition(":")
     try:
@@ -85,7 +85,8 @@ def function_of(field: str, name: str) -> Callable[..., Any]:
 def _described(error: Exception) -> str:
     """Return class, place and text of the exception that the import of a module raised."""
     place, text = place_of(error), redact(sanitise(error))
-    # For a missing module or function, only frames of importlib or of this module are left.
+    # If the module or the function is missing, the place is in importlib or in this module. Such a
+    # place would not help the user, so leave it out.
     at = "" if place.startswith(("importlib.", "bridge.")) else f" at {place}"
     return f"{type(error).__name__}{at}: {text}"[:LONGEST_REASON]
 
@@ -101,7 +102,8 @@ def store_of(settings: ConnectionSettings) -> tuple[CheckpointStore, Callable[[]
     if settings.checkpoint_file is not None:
         file = SQLiteCheckpoints(settings.checkpoint_file)
         return file, file.close
-    # Import this module before SQLAlchemy: its ImportError says which extra to install.
+    # Import the bridge's module before SQLAlchemy: the module's ImportError says which extra to
+    # install.
     from bridge._stores.sqlalchemy import SQLAlchemyCheckpoints
 
     name = str(settings.checkpoint_url_variable)

@@ -25,9 +25,9 @@ class UserLogin:
     """User name, password and organisation code of a Zenvoices user.
 
     Use a dedicated API user; Zenvoices' documentation says that such a user is not billed. All
-    clients that use one object share its token. After Zenvoices has refused the login, no client
-    tries to log in with the same object again: five wrong passwords lock the user. To log in again,
-    make a new object.
+    clients that use one object with the same base URL share its token. After Zenvoices has refused
+    the login, none of these clients logs in with this object again: five wrong passwords lock the
+    user. To log in again, make a new object.
 
     Args:
         user: User name or e-mail address of the user.

@@ -2,8 +2,12 @@
 
 from __future__ import annotations
 
+import os
+import subprocess
+import sys
 from collections.abc import Callable, Generator
 from contextlib import suppress
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -408,6 +412,45 @@ def test_digest_tells_another_function() -> None:
         contract.with_functions({"send": MISTAKES["raises"]}, also={}).digest,
     }
     assert len(digests) == 3
+
+
+def digest_of(source: str) -> str:
+    """The digest of a contract with a function whose source is given."""
+    names: dict[str, Any] = {}
+    exec(source, names)
+    return Contract("test", {"send": SENDS}).with_functions({"send": names["f"]}, also={}).digest
+
+
+def test_digest_tells_a_corrected_path_or_name() -> None:
+    """A correction may change nothing but a text in the function, or in one inside it."""
+    sources = [
+        f"def f(asked):\n    inner = lambda: {inner!r}\n    return asked.{name}({path!r}, inner)"
+        for path, name, inner in (
+            ("/a", "get", "x"),
+            ("/b", "get", "x"),
+            ("/a", "put", "x"),
+            ("/a", "get", "y"),
+        )
+    ]
+    assert len({digest_of(source) for source in sources}) == 4
+    assert digest_of(sources[0]) == digest_of(f"# moved\n\n{sources[0]}")
+
+
+def test_digest_is_the_same_in_each_process() -> None:
+    """Otherwise each process would look for what a correction has changed."""
+    source = "def f(asked):\n    return asked in {'a', 'b', 'c', 'd'}"
+    command = f"from kit.test_operations import digest_of; print(digest_of({source!r}))"
+    tests = str(Path(__file__).parents[1])
+    found = {
+        subprocess.run(
+            [sys.executable, "-c", command],
+            env={**os.environ, "PYTHONHASHSEED": seed, "PYTHONPATH": tests},
+            check=True,
+            capture_output=True,
+        ).stdout
+        for seed in "123"
+    }
+    assert len(found) == 1
 
 
 @pytest.mark.parametrize("operation", [SENDS, READS])

@@ -86,7 +86,7 @@ class AsyncCalls:
         self.timeout = check_seconds(timeout, "timeout", service=self.service)
         self.deadline = check_seconds(deadline, "deadline", service=self.service)
         self._dialect = dialect
-        # By address: a token is never sent to another one.
+        # The key is the service's address: a token is never sent to another address.
         self._state = states.setdefault(self.base_url, TokenCache())
         self.user_agent = f"banqup-zenvoices/{__version__}"
         if user_agent:
@@ -240,9 +240,11 @@ class AsyncCalls:
         Returns:
             The return value of the function, and the response to the function's last call. If the
             operation changes something, the response is that to the last call that is not safe.
+            The response to a failed call has only its status and the server's time.
 
         Raises:
-            ServiceError: The function raised an error, or was closed because a call failed.
+            ServiceError: The function raised an error, or yielded or returned a wrong value. Or it
+                was closed, because a call failed or could not be made.
         """
         run = FunctionRun(operation, asked)
         answer = ApiResponse(0, {}, b"")
@@ -358,8 +360,8 @@ class AsyncCalls:
             operation: The operation that the request belongs to.
             limit: The deadline of all tries and pauses together.
             origin: Scheme, host and port that the request is sent to; the API's by default.
-            proxied: Whether the request may use a proxy of the environment; by default, if the HTTP
-                client is this library's own.
+            proxied: Whether the request may use a proxy of the environment. None means yes, unless
+                the client was given ``transport=`` or ``http_client=``.
             with_token: Whether ``once`` is called with a valid token. If the service rejects it,
                 the call is repeated once with a new token; this does not count as a try.
 
@@ -422,14 +424,15 @@ class AsyncCalls:
                 token = self._state.current()
                 failure = self._state.failure
                 if token is None and failure is not None and failure is not known:
-                    # It failed while this call waited. Without this, each waiting call would
-                    # repeat all tries, one call after the other.
+                    # Another call's token request failed while this call waited. Without this
+                    # check, each waiting call would repeat all tries, one call after the other.
                     raise failure.copy()
                 return token or await self._fetch_token(limit)
         except TimeoutError as error:
             if raised_by_signal_handler(error):
                 raise
-            # Another call's request took too long: that is an outage and may pass.
+            # Another call's token request took too long. The outage may end, so a
+            # retry may succeed.
             raise self._too_late(self._dialect.login.name, retryable=True) from None
 
     def _too_late(self, call: str, *, retryable: bool = False) -> UnavailableError:
@@ -464,7 +467,8 @@ class AsyncCalls:
                 asked = Text("asked_address", "The address asked was {0}.", self.origin)
                 error.hint = joined(" ", asked, error.hint)
             error.applied = False  # the call that needs the token was not sent
-            # A deadline that ended the tries is this call's own.
+            # Store the failure for waiting calls only if the retry policy has given up. If only
+            # this call's deadline ended the tries, a waiting call may have more time.
             in_time = limit.remaining() > 0
             if in_time and self.retry.pause(error, tried=tried, safe=True) is None:
                 self._state.failure = error.copy()
@@ -479,8 +483,8 @@ class AsyncCalls:
             raise self._too_late(operation.name)
         check = unchecked if operation.safe else limit.check
         check()
-        # Name no body in memory here: that of a login holds a password, and an error tracker or a
-        # log handler shows the local variables of this frame.
+        # Assign no body in memory to a local variable. The body of a login holds a password, and
+        # error trackers show the local variables of this frame.
         streamed = None
         if not isinstance(request.content, bytes | None):
             streamed = _in_time(cast("AsyncIterable[bytes]", request.content), limit, check)
@@ -537,7 +541,7 @@ def _answer_of(error: BaseException) -> ApiResponse | None:
 async def _in_time(
     pieces: AsyncIterable[bytes], limit: Deadline, check: Callable[[], object]
 ) -> AsyncIterator[bytes]:
-    """Yield the pieces of a body, with the check before each.
+    """Yield the pieces of a body; before each piece, test the deadline and call ``check``.
 
     Raises:
         TimeoutError: The deadline has passed.

@@ -20,10 +20,9 @@ class AsyncListing(Generic[T]):
     One page is in memory at a time. Iterating again sends the requests again.
 
     Attributes:
-        complete: Whether the last iteration reached the list's end. False while the iteration
-            runs, after it was left early, after an empty page before the total that the service
-            names, and after a repeated page unless this total was reached, or the page shows that
-            the list has ended.
+        complete: Whether the last iteration certainly reached the end of the list. False while the
+            iteration runs, and if it failed or was left early. Also False if its end proves
+            nothing: for example, an empty page came before the total that the service names.
     """
 
     def __init__(self, fetch: Callable[[Any], Awaitable[Page[T]]], first: Any) -> None:
@@ -49,10 +48,9 @@ class AsyncListing(Generic[T]):
         """Iterate over the pages; each is fetched when it is needed.
 
         The iteration ends at a repeated page and at the 100th empty page in a row. It ends after a
-        page without a next page, and after 100,000 pages. ``page.full`` says whether more entries
-        may follow. If it is False, the iteration ends at an empty page. If the total is reached or
-        unknown, it then ends at any page. Without the rule for repeated pages, a service that
-        ignores the page number would cause an endless loop.
+        page without a next page, and after 100,000 pages. If ``page.full`` is False, it ends after
+        an empty page, or if the total is reached or unknown. Without the rule for repeated pages, a
+        service that ignores the page number would cause an endless loop.
         """
         self.complete = False
         position = self._first

@@ -32,11 +32,12 @@ class CallGroup:
         Args:
             name: Name of the operation.
             model: The class of the result.
-            wanted_id: The id that the object must have, if it has one; None for any id.
+            wanted_id: The id that the object must have, in any letter case, unless it has no id;
+                None for any id.
             request: Arguments of :meth:`Calls.call`.
 
         Raises:
-            ProtocolError: The answer is no object, or an object with another id.
+            ProtocolError: The answer is not a JSON object, or is an object with another id.
         """
         operation = self._contract[name]
         payload, answer = self._calls.call(operation, **request)
@@ -47,7 +48,10 @@ class CallGroup:
         return found  # type: ignore[no-any-return]
 
     def _call_many(self, name: str, member: str, model: type[_T], **request: Any) -> tuple[_T, ...]:
-        """Call an operation that answers with a list in the member ``member``."""
+        """Call an operation that answers with a list in the member ``member``.
+
+        Entries of the list that are not JSON objects are left out.
+        """
         operation = self._contract[name]
         payload, answer = self._calls.call(operation, **request)
         rows = rows_in(payload, member, operation, answer)

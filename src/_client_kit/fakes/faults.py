@@ -49,7 +49,7 @@ class Fault:
 
     @staticmethod
     def rate_limit(retry_after: float | str | None = None) -> Fault:
-        """Answer 429 with this Retry-After: seconds, or a text such as an HTTP date."""
+        """Answer 429 with ``Retry-After``: seconds or an HTTP date; None sends no such header."""
         headers = {} if retry_after is None else {"Retry-After": str(retry_after)}
         return Fault.status(429, headers=headers)
 
@@ -63,10 +63,11 @@ class Fault:
         """Close the connection without an answer.
 
         Args:
-            reset: Whether to close with a TCP reset; otherwise in an orderly way.
-            body_read: Close after reading this many bytes of the request's body, while the client
-                is still writing, and never apply the request; None reads all of it, and so does
-                ``when="after"``.
+            reset: Whether to close with a TCP reset; otherwise in an orderly way. With a
+                ``body_read`` that applies, the connection is always reset.
+            body_read: Number of bytes of the request's body to read before closing. The client may
+                still be writing then, and the request is not applied. None reads the whole body,
+                and so does ``when="after"``.
         """
         return Fault("drop", Reply(0), "reset" if reset else "drop", body_read=body_read)
 
@@ -74,10 +75,10 @@ class Fault:
     def delay(seconds: float, then: Fault | None = None) -> Fault:
         """Wait with the fake's ``sleep``; then answer, or fail with another fault.
 
-        With ``when="before"``, the wait comes before the request is applied, so that a client which
-        gives up finds nothing at first. Without ``then``, the request is applied even if the client
-        stops waiting; without sockets, when the client's read timeout ends. For a request that is
-        never applied, use ``then=Fault.drop()`` with ``when="before"``.
+        With ``when="before"``, the request is applied after the wait: a client that gives up early
+        does not see the effect of its request yet. Without ``then``, the request is applied even if
+        the client stops waiting; without sockets, this happens at the client's read timeout. For a
+        request that is never applied, use ``then=Fault.drop()`` with ``when="before"``.
         """
         if then is None:
             return Fault("delay", pause=seconds)

@@ -28,7 +28,7 @@ class Loopback:
     """
 
     def __init__(self, service: FakeService, *, port: int = 0) -> None:
-        """Start to listen; port 0 stands for any free port, also for that of the storage."""
+        """Start to listen; with port 0, the API and the storage each use any free port."""
         self._servers: list[_Server] = []
         self.storage_url = ""
         if service.storage_host:
@@ -89,7 +89,8 @@ class _Server(ThreadingTCPServer):
         thread.start()
 
     def shutdown_request(self, request: Any) -> None:
-        # Do not call the base class: it calls `shutdown()` first, and the client sees no reset.
+        # Do not call the base class: it calls `shutdown()` first, and the client would see no
+        # reset.
         self.close_request(request)
         self._connections.pop(threading.current_thread(), None)
 

@@ -24,7 +24,7 @@ LOG_SIZE = 10_000
 
 @frozen(eq=False)
 class Route:
-    """A method and path that a fake service answers, with the handler of the answer."""
+    """A method and path that a fake service answers, with the function that makes the answer."""
 
     operation: str
     method: str
@@ -118,7 +118,7 @@ class FakeService:
 
     @property
     def requests(self) -> list[FakeRequest]:
-        """The latest requests, oldest first."""
+        """The latest requests, at most 10,000, oldest first."""
         with self._lock:
             return list(self._log)
 

@@ -43,8 +43,9 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """An httpx transport that answers a sync or an async client from a fake, without sockets.
 
     The transport answers requests to the fake's hosts, to loopback and to test domains such as
-    ``.test``. Requests to other hosts fail with a DNS error. Scripted faults raise the errors that
-    httpx raises on a socket. A delay as long as the read timeout, or longer, raises a timeout.
+    ``.test``. Requests to other hosts fail with a DNS error. Requests with http, not https, are
+    refused unless the host is loopback. Scripted faults raise the errors that httpx raises on a
+    socket. A delay as long as the read timeout, or longer, raises a timeout.
     """
 
     def __init__(self, service: FakeService) -> None:
@@ -96,7 +97,7 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
         return call
 
     def _wait(self, seconds: float, request: httpx.Request) -> None:
-        """Sleep at most for the client's read timeout; raise ReadTimeout if it is over."""
+        """Wait for a scripted delay; raise ReadTimeout when the client's read timeout ends."""
         if seconds > 0:
             self._service.sleep(min(seconds, _timeout_of(request)))
             _check_time(seconds, request)
@@ -126,7 +127,7 @@ def _check_time(seconds: float, request: httpx.Request) -> None:
 
 
 def _response(reply: Reply, request: httpx.Request) -> httpx.Response:
-    """Return an answer as a response; raise the error of a socket if the connection was dropped."""
+    """Return an answer as a response; raise httpx's error for a dropped or unreadable answer."""
     if reply.delivery == "garbage":
         raise httpx.RemoteProtocolError("illegal status line", request=request)
     if reply.delivery == "reset":

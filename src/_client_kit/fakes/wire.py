@@ -26,7 +26,7 @@ class FakeRequest:
     headers: Mapping[str, str] = field(repr=False)
     """Header fields; their names are in lower case."""
     status: int | None = field(init=False, default=None)
-    """The answer's status; None if the connection was closed without an answer."""
+    """The answer's status; None if the client got no HTTP answer."""
     ignored: tuple[str, ...] = field(init=False, default=())
     """Names in the query, and in a list's JSON body, that the operation does not know."""
     fault: str | None = field(init=False, default=None)
@@ -94,7 +94,7 @@ def json_reply(value: object, status: int = 200) -> Reply:
 
 
 def html_reply(title: str, status: int) -> Reply:
-    """Return a web page, as a gateway sends during maintenance."""
+    """Return a web page such as a gateway's page during maintenance."""
     page = f"<!DOCTYPE html><html><head><title>{title}</title></head><body>{title}</body></html>"
     return Reply(status, page.encode(), {"Content-Type": "text/html; charset=utf-8"})
 

@@ -21,7 +21,8 @@ class AsyncUsers(AsyncCallGroup):
     async def me(self, *, timeout: float | None = None, deadline: float | None = None) -> User:
         """Return the user or app that the token belongs to.
 
-        The call is published on an older page; the names of the user's members are assumed.
+        The call is published on an older page of the vendor's documentation; the names of the
+        user's members are assumed.
 
         Args:
             timeout: Seconds for each connect, read and write; the client's own by default.

@@ -46,10 +46,9 @@ class AsyncDocuments(AsyncCallGroup):
 
         The call and its filters are assumed, because the vendor does not document them. A service
         that ignores a filter returns more documents, so check folder and time of each document
-        yourself. The iteration always ends,
-        even if the service repeats its pages. Documents that move between pages during the
-        iteration may come twice or be missing: list again before you conclude that a document is
-        gone.
+        yourself. The iteration always ends, even if the service repeats its pages. Documents that
+        move between pages during the iteration may come twice or be missing. So list again before
+        you conclude that a document is gone.
 
         Args:
             space_id: Id of the space.
@@ -93,13 +92,14 @@ class AsyncDocuments(AsyncCallGroup):
             following, total, size = (payload.get(name) for name in ("next", "total", "size"))
             token = following if type(following) is str and following else None
             last = payload.get("last") if own else None
-            # A page can be empty although another follows it.
+            # The answer can say that another page follows, even if this page is empty.
             more = token is not None or last is False
             known = type(total) is int and total >= len(rows)
             wanted = size if type(size) is int and 0 < size < page_size else page_size
             short = len(rows) < wanted
             by_number = asked_token is None and token is None
-            # A user's function may return other details of the same documents each time.
+            # Compare only ids if a user's function made the page: it may return other details of
+            # the same documents each time.
             content = sorted(map(_id_of, rows)) if own else rows
             documents = tuple(decode(Document, row) for row in rows if is_object(row))
             return Page(
@@ -107,14 +107,15 @@ class AsyncDocuments(AsyncCallGroup):
                 total if known else None,
                 answer.date,
                 unreadable=len(rows) - len(documents),
-                # A page with fewer entries than requested is the last only if a total shows it:
+                # Without a total, a page with fewer entries than requested need not be the last:
                 # the service may limit the size of pages.
                 full=more or (bool(rows) and not (known and short)),
-                # The last page was requested by token and names no token, or the user's function
-                # has returned `"last": True`.
+                # An answer without a token is the last page in two cases. The page was requested
+                # by a token, or the user's function has returned `"last": True`.
                 next=(page + 1, token) if token or (by_number and last is not True) else None,
                 fingerprint=fingerprint(content or [token, page]),
-                # The service ignores the page number and repeats its only page.
+                # If such a page comes again, the service ignores the page number and has only this
+                # page.
                 repeat_is_end=by_number and not more and not known and (own or short),
             )
 

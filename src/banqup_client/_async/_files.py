@@ -154,7 +154,7 @@ class AsyncFiles(AsyncCallGroup):
 
         Raises:
             OutcomeUnknownError: The connection broke while the content was sent.
-            UrlExpiredError: The storage refused the signed URL, and has no content of this file.
+            UrlExpiredError: The storage refused the signed URL, and has not stored the content.
         """
         limit = self._calls.limit(deadline, timeout)
         source = FileSource.of(content)

@@ -388,7 +388,7 @@ class FakeBanqup(Fake):
 
     def _fetch(self, call: Call) -> Reply:
         file = self._signed(call)
-        content = file.content or b""  # a file without content has no download URL
+        content = file.content or b""  # never None: only a file with content has a download URL
         return Reply(200, content, {"Content-Type": file.details["contentType"]})
 
     def _signed(self, call: Call) -> StoredFile:
@@ -428,7 +428,7 @@ class FakeBanqup(Fake):
     def _keep_file(
         self, space: str, content: bytes | None, details: Mapping[str, Any]
     ) -> StoredFile:
-        """Store a file, with further details as JSON of the API."""
+        """Store a file with its details as JSON of the API; missing details get default values."""
         made: dict[str, Any] = {
             "description": None,
             "creatorSubject": self.client_id,
@@ -498,7 +498,7 @@ class FakeBanqup(Fake):
             if (folder is None or document.folder in {folder, None})
             and (since is None or document.updated >= since)
         ]
-        # The service promises no order, so the order is that of no field.
+        # The service promises no order: sort by a hash of the id, which is the order of no field.
         found.sort(key=lambda document: crc32(document.id.encode(errors="surrogatepass")))
         return found
 
@@ -510,7 +510,7 @@ class FakeBanqup(Fake):
 
 
 def _refusal(error: str, description: str, status: int) -> Reply:
-    """Return an error of RFC 6749."""
+    """Return an error in the format of RFC 6749 (OAuth 2.0), section 5.2."""
     return json_reply({"error": error, "error_description": description}, status)
 
 

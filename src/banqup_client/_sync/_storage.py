@@ -152,7 +152,7 @@ class Storage:
             content=content,
             extensions={"timeout": limit.timeouts()},
         )
-        request.url = url  # httpx has copied the URL; the copy would be quoted again
+        request.url = url  # replace httpx's copy of the URL, which would be quoted again
         if token is not None:
             request.headers["Authorization"] = f"Bearer {token.value.reveal()}"
         response = self._send(request)

@@ -1,4 +1,4 @@
-"""Values that all verbs of a connection, and all parts of a run, share."""
+"""Values that the public methods of a connection, and all parts of a run, share."""
 
 from __future__ import annotations
 

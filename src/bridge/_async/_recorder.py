@@ -39,10 +39,10 @@ class AsyncRunRecorder:
         rows: The lines of the report, by document id.
         unknown: How many documents have each status or folder that the rule does not know.
         notes: The notes of the report, in order.
-        counts: The numbers of the report that have this name, such as ``exported``.
-        passed_over: How many entries of Banqup's lists cannot be exported.
+        counts: Numbers of the report, by the name of the attribute, such as ``exported``.
+        passed_over: How many entries of Banqup's lists have no usable id or are of another space.
         stopped: Why the run ended early, or None.
-        ok: Whether the run did what it should.
+        ok: False if the run failed, or if a list of Banqup did not end.
     """
 
     _context: AsyncContext
@@ -90,7 +90,7 @@ class AsyncRunRecorder:
         return deliveries.transition(delivery, event, now, delivered)
 
     def advance(self, stored: Delivery, event: transitions.Event) -> Delivery:
-        """Record what an event makes of a stored delivery, and return it."""
+        """Apply an event to a stored delivery; record and return the new delivery."""
         new = self.transition(stored, event)
         self.record(stored, new)
         return new
@@ -103,7 +103,7 @@ class AsyncRunRecorder:
         *,
         settled: bool = False,
     ) -> None:
-        """Queue a delivery for the next commit, and its event for listeners; add it to the report.
+        """Queue a delivery and its event for the next commit, and add its line to the report.
 
         Args:
             stored: The delivery in the store; None if the store has none.
@@ -175,7 +175,7 @@ class AsyncRunRecorder:
         self.stopped, self.ok = failure.message, False
         self._retryable = failure.retryable
         if _place(failure.message, cause_of(failure)) not in self._places:
-            self.report_function(failure)  # otherwise it was counted with its document
+            self.report_function(failure)  # a failure at a logged place is already counted
         with suppress(StoreError):
             failure.report = await self.end()
         if failure.report is None:  # the store failed, so end() did not return
@@ -183,7 +183,7 @@ class AsyncRunRecorder:
             self._tell(events.RunEnded(failure.report))
 
     def report(self, *, ended_at: datetime | None = None) -> ExportReport:
-        """Return the report of the run so far; by default it ends now."""
+        """Return the report of the run so far; without `ended_at`, the end of the run is now."""
         notes = [*self.notes]
         notes += [unknown_note(word, count) for word, count in self.unknown.items()]
         if self.passed_over:

@@ -1,4 +1,4 @@
-"""What a person asks of a connection: resend(), settle(), confirm(); the caller holds the lease."""
+"""The work of resend(), settle() and confirm() for one connection; the caller holds the lease."""
 
 from __future__ import annotations
 
@@ -34,8 +34,9 @@ async def request_all(
 ) -> tuple[Request, ...]:
     """Mark documents to be sent by the next run.
 
-    A document is refused if its upload may have arrived, or if Banqup does not show it in the
-    space. If Zenvoices has an accepted document already, its result says so.
+    A document is refused if its upload may have arrived. A document without a delivery is refused
+    if Banqup does not show it in the space. If an accepted document was delivered before, its
+    result says so.
 
     Raises:
         ServiceError: Banqup cannot be asked about any document now. Documents that were accepted
@@ -72,7 +73,7 @@ async def request_all(
 
 
 async def _not_found(context: AsyncContext, document_id: str) -> str:
-    """Return why Banqup shows no such document of the space; empty if it shows one.
+    """Return why Banqup does not show the document in the space; an empty text if it does.
 
     Raises:
         ServiceError: Banqup cannot be asked about any document now.
@@ -101,7 +102,7 @@ async def settle_one(
     """Record whether a document that status() names is in Zenvoices; return its line.
 
     Raises:
-        ConfigurationError: The document does not need a person.
+        ConfigurationError: The document is unknown, or needs no decision of a person.
     """
     stored = (await session.find([document_id])).get(canonical_id(document_id))
     if stored is None:

@@ -343,9 +343,9 @@ class AsyncRun:
         await self._sending.send(waiting[:most])
 
     def _check_files(self) -> None:
-        """Raise if no file was ever fetched, a day after a document without one was first found.
+        """Raise if no file was ever fetched, and a day ago a document without a file was found.
 
-        This run must have found a document without a file, too.
+        This run must have found such a document, too.
 
         Raises:
             ConfigurationError: The contract's names for files are probably wrong.

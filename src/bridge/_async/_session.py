@@ -39,13 +39,13 @@ class AsyncCheckpointSession:
 
     Args:
         store: The store of the connection.
-        binding: The space, the company and the services of the connection; together, they are its
-            key in the store.
+        binding: The space, the company and the services of the connection; for the record of a
+            space, only Banqup and the space. The values together are the key in the store.
         ttl: The length of the lease in seconds.
         new: Whether to take the lease even if nothing is stored for the connection.
 
     Attributes:
-        key: The key of the connection in the store.
+        key: The key in the store.
         head: The connection's head, with changes that the next commit writes.
     """
 
@@ -135,7 +135,9 @@ class AsyncCheckpointSession:
         return found
 
     async def all(self, *states: str, due: float | None = None) -> AsyncIterator[Delivery]:
-        """Yield all deliveries in some states; under the lease, commit after each 500 of them.
+        """Yield all deliveries in some states.
+
+        If the session holds the lease, commit the changes after each 500 deliveries.
 
         Args:
             states: Names of states, such as ``"waiting"``.

@@ -222,7 +222,7 @@ class AsyncTransfer:
             reason = Text(
                 "no_number", "Zenvoices took it and told no number; confirm() looks it up"
             )
-            # A note on each document would say only that the look-up went well.
+            # A reason becomes a note in the report. Here it would only say that the look-up worked.
             return evolve(found, reason="") if found else transitions.Arrived(None, reason)
         elsewhere = ""
         if document.company_id not in (None, company_id):

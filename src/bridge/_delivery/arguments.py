@@ -74,7 +74,7 @@ def check_sample(sample: object) -> None:
 
 
 def check_count(number: object, name: str) -> None:
-    """Refuse what is not a positive whole number."""
+    """Refuse a value that is not a positive whole number."""
     if type(number) is not int or number < 1:
         wanted = Text("whole_number_up", "a whole number from 1 up")
         raise argument_error(name, wanted, number, service="bridge")
@@ -99,7 +99,7 @@ def check_ids(ids: object) -> list[str]:
 
 
 def check_document_id(given: object) -> str:
-    """Return the id of a document; refuse Zenvoices' number, and a row of a report."""
+    """Return the id of a document; refuse other values, such as a number or a row of a report."""
     if not isinstance(given, str):
         raise argument_error(
             "a document id",

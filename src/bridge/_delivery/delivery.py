@@ -5,7 +5,7 @@
     state                          event              next state
     waiting                        Listed             waiting; skipped if the rule says so, or as
                                                       `_first_shown` explains
-    waiting                        NotReady           waiting
+    waiting                        NotReady, Unread   waiting
     waiting                        Intended           sending
     waiting                        Skipped            skipped
     skipped because gone           Listed             the same as from waiting
@@ -76,7 +76,8 @@ _BEFORE = Text("before_activation", "was there before activation")
 class WaitReason(Enum):
     """The reason why a delivery waits, which decides when the document is read again or sent.
 
-    A delivery that does not wait has `NONE`, or `GONE` if Banqup no longer has the document.
+    A delivery that does not wait has `NONE`, or `GONE` if Banqup no longer has the document. A
+    document also has `NONE` if the rule returned `Wait` with ``client_action=False``.
     """
 
     NONE = ""
@@ -354,7 +355,7 @@ def transition(
 
 
 def _waits(delivery: Delivery, reason: str, cause: WaitReason, due: float) -> Delivery:
-    """Make the delivery wait; whatever is known of its last upload is over."""
+    """Make the delivery wait, and clear the fields about an upload in doubt."""
     return evolve(
         delivery,
         state="waiting",
@@ -368,7 +369,7 @@ def _waits(delivery: Delivery, reason: str, cause: WaitReason, due: float) -> De
 
 
 def _ended(delivery: Delivery, state: str, reason: str) -> Delivery:
-    """Put a delivery into a state in which nothing is sent.
+    """Put a delivery into a state in which the document is not sent.
 
     `in_doubt` stays as it is, because later look-ups of an uncertain delivery read it.
     """

@@ -39,7 +39,7 @@ UPLOAD = "inbox.upload"
 
 _TOKEN = ("login", "token.get")
 NO_LIST = (ConfigurationError, NotFoundError, ProtocolError, RejectedError)
-"""Errors that a list raises if the service does not have it."""
+"""Errors that a call of a list raises if the service has no such list."""
 HELD_BEFORE_SUCCESS = 3
 HELD_AFTER_SUCCESS = 10
 NAMED = 10
@@ -193,7 +193,7 @@ class FaultTracker:
         return None
 
     def error(self, refusal: HeldRefusal) -> ServiceError:
-        """Return the refusal's error; its message names the operation's documents, at most ten."""
+        """Return a copy of the error. It names the held documents of its operation, at most ten."""
         names = [
             joined(": ", one.delivery.document_id, one.delivery.label)
             for one in self.held.values()

@@ -83,9 +83,9 @@ def describe_exception(error: Exception, function: str = "the mapper") -> str:
 
 
 def describe_result(result: object) -> str:
-    """Return one line that says why a mapper's result has the wrong type.
+    """Return one line that says which types a mapper may return, and which type it returned.
 
-    The line has the name of the type, not the value: it may be customer data.
+    The line does not have the value, which may be customer data.
     """
     return Text(
         "mapper_returned",

@@ -183,11 +183,12 @@ _BRACKETS = str.maketrans("[]", "()")
 def default_mapper(document: Document, files: Sequence[SourceFile]) -> InboxUpload | Skip:
     """Return an upload of one unchanged file: the UBL with its PDF, else the PDF, else another.
 
-    Zenvoices recommends one UBL with its PDF inside, and can make two documents of two files
-    (published). The subject is the kind of document, in the language of :func:`set_language`, and
-    the number in the UBL, else the file's name. The sender name is the supplier's name in Banqup,
-    else in the UBL. So assignment rules in Zenvoices find the same texts each time. An unreadable
-    UBL is sent too, with a warning in the report. This function is thread-safe.
+    Zenvoices' documentation recommends one UBL with its PDF inside: of two files, Zenvoices can
+    make two documents. The subject is the kind of document, in the language of
+    :func:`set_language`, and the number in the UBL, else the file's name. The sender name is the
+    supplier's name in Banqup, else in the UBL. So assignment rules in Zenvoices find the same texts
+    each time. An unreadable UBL is sent too, with a warning in the report. This function is
+    thread-safe.
     """
     file = main_file(files)
     ubl = file.ubl

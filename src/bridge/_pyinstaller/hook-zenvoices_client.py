@@ -1,4 +1,4 @@
-"""The data file of ``zenvoices_client`` for a PyInstaller program, and its folder inside it."""
+"""The data file of ``zenvoices_client``, and the folder that it gets in a PyInstaller program."""
 
 from pathlib import Path
 

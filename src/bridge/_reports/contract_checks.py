@@ -88,7 +88,8 @@ class ContractChecks:
         """Add the check of an operation that was called.
 
         The check fails if the answers, as JSON with the contract's names, lack a property that an
-        export needs, or have it with another type.
+        export needs, or have it with another type. A property in `Expectations.may_be_empty` may be
+        missing.
         """
         expected = self._expected
         essential = expected.essential.get(operation, frozenset())

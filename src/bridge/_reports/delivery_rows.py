@@ -92,7 +92,10 @@ def document_count(count: int) -> Text:
 
 
 def deliveries_of(rows: Iterable[DeliveryRow]) -> Deliveries:
-    """Return lines as `Deliveries`; attrs reads the type of an ``__init__`` argument from here."""
+    """Return lines as `Deliveries`.
+
+    attrs uses the annotation of `rows` for the ``__init__`` argument that this function converts.
+    """
     return Deliveries(rows)
 
 

@@ -242,8 +242,8 @@ class Activation(Result):
 
     Attributes:
         new: False if the connection was active already; then nothing was changed.
-        activated_at: Banqup's time of the first listing, from which documents count; None if
-            Banqup told no time.
+        activated_at: Banqup's time of the first listing, from which documents count. If Banqup told
+            no time, the latest creation time of a listed document; None if no document has one.
         company_id: The number of the company in Zenvoices.
         baseline: The number of documents that could be exported already; only resend() sends them.
         waiting: The number of documents that were not approved or sent yet; each is exported when

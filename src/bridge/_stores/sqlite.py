@@ -169,7 +169,7 @@ class SQLiteCheckpoints(SQLStore):
             self._disconnect()
 
     def _disconnect(self) -> None:
-        """Close the file; the caller must hold the lock."""
+        """Close the file; the caller must hold the lock, except in `__del__`."""
         connection, self._connection = self._connection, None
         if connection is not None:
             with contextlib.suppress(sqlite3.Error):
@@ -188,6 +188,7 @@ class SQLiteCheckpoints(SQLStore):
         with self._lock:
             if not write and self._is_new():
                 # Only a write creates the file: status() in a wrong folder must not create one.
+                # So read from an empty database in memory.
                 with contextlib.closing(sqlite3.connect(":memory:")) as empty:
                     empty.executescript(_CREATE_TABLES)
                     yield _executor(empty)
@@ -269,7 +270,7 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
 
 
 def _open_file(path: Path, timeout: float) -> tuple[sqlite3.Connection, os.stat_result]:
-    """Open a checkpoint file, or create it, and check it; return its status, too."""
+    """Open or create a checkpoint file, and check it; return it with its `os.stat_result`."""
     try:
         folder = path.parent.stat()
         kind = _file_system(path.parent, folder.st_dev)
@@ -308,7 +309,7 @@ def _open_file(path: Path, timeout: float) -> tuple[sqlite3.Connection, os.stat_
 
 
 def _warn(path: Path, folder: os.stat_result, file: os.stat_result, kind: str) -> None:
-    """Log one warning if other users or machines may write to the file."""
+    """Log a warning, once per file, if other users or machines may write to it or its folder."""
     reasons = [
         f"other users may write to the {name}, and so decide what is sent again"
         for name, seen in (("folder", folder), ("file", file))
@@ -419,7 +420,7 @@ def _others_may_write(seen: os.stat_result) -> bool:
 
 
 def _file_system(folder: Path, device: int) -> str:
-    """Return the type of the file system if it is shared between machines, else ''."""
+    """Return the type of a file system that machines share; '' if it is local or not known."""
     if str(folder).startswith("\\\\"):
         return "UNC"
     number = f"{os.major(device)}:{os.minor(device)}" if os.name == "posix" else ""

@@ -139,7 +139,8 @@ class Connection:
             "organisation": zenvoices.login.organisation_code.strip(),
             "company": self.company_code,
         }
-        # The binding of the record that says which connection uses the space.
+        # The store also has a record of the space, which says which connection uses the space.
+        # These values are the key of that record.
         self._space = {
             "record": "space",
             "banqup": self._binding["banqup"],
@@ -229,8 +230,8 @@ class Connection:
             )
             checkpoints = joined("; ", checkpoints, inactive)
         known = session.head.companies
-        # Checks of its own: without a readable store, `known` is empty, and a run in another thread
-        # must not take over a number that was not compared with those of the store.
+        # Use a copy of the checks. If the store is not readable, the company's number is compared
+        # with no known number. A run in another thread must not use such a number.
         checks = evolve(self._checks)
         found = {**checks.all(known), "checkpoints": checkpoints}
         verification = verification_of(found, lang)
@@ -273,7 +274,8 @@ class Connection:
         with self._session(new=True) as session:
             baseline = Baseline(self._context, session)
             if not session.head.active:
-                # Hold the lease of the space, too: two connections must not take it at once.
+                # Hold the lease of the space, too. Without this lease, two connections could
+                # activate the same space at once.
                 with self._session(self._space, new=True) as claim:
                     self._refuse_other_company()
                     claim.update(last_run=self._binding)
@@ -306,15 +308,16 @@ class Connection:
     def _other_company(self) -> ConfigurationError | None:
         """Return the error for a space that is active with another company in the same store.
 
-        Call this for a connection that is not active: without this check, the error would ask for
-        activate(), although the company code is wrong.
+        Return None if no other company uses the space. Without this check, the error for a wrong
+        company code would ask for activate().
         """
         claim = self._session(self._space)
         claim.read()
         holder = claim.head.last_run
         if holder is None or holder == self._binding:
             return None
-        # A user's store may return the members of a JSON text in another order.
+        # The order of the values decides the key, so use the order of `_binding`. A user's store
+        # may return the members of a JSON text in another order.
         other = self._session({name: holder.get(name) for name in self._binding})
         other.read()
         if not other.head.active:
@@ -349,7 +352,7 @@ class Connection:
         deadline: float | None = None,
         look_first: bool = False,
     ) -> ExportReport:
-        """Move every document that has become exportable since activation to the company's inbox.
+        """Send every document that became exportable after activation to the company's inbox.
 
         Args:
             dry_run: Only report what would be done with each document, and why. A dry run calls
@@ -427,9 +430,10 @@ class Connection:
     def resend(self, ids: Iterable[str]) -> tuple[Request, ...]:
         """Mark documents to be sent (again) by the next run.
 
-        Each is sent whatever its status in Banqup is. If an upload of it was begun before, it gets
-        a new external id, so a delivered document will be in Zenvoices twice. A document whose
-        upload may have arrived is refused: the next run or settle() has to decide first.
+        A document is sent whatever its status in Banqup is. If it was delivered, or its upload was
+        begun before, it gets a new external id. So a delivered document will be in Zenvoices twice.
+        A document whose upload may have arrived is refused: the next run or settle() has to decide
+        first.
 
         Args:
             ids: Ids of documents in Banqup. A document without a delivery is looked up there. UUIDs

@@ -154,7 +154,7 @@ def _read_document(
         checks.skipped(NO_FILE, "files.details", "files.download")
         return
     own = "files.download" in client.operations
-    ready = own and "files.details" not in client.operations  # an export makes no such call then
+    ready = own and "files.details" not in client.operations  # no export calls files.details then
     if not ready:
         with checks.calling("files.details"):
             details = client.files.details(space_id, file_id)

@@ -20,7 +20,7 @@ MARGIN = 60.0
 """Seconds to wait after the deadline of an upload whose end is not known. Until then a "not found"
 is ignored, because another worker may still be uploading the document."""
 MOST_SHOWN = 1_000
-"""The most documents of an inbox among which one is sought that can test look-ups."""
+"""The most documents of an inbox to read in search of one that can test look-ups."""
 _CANNOT_TELL = transitions.Undecidable(
     Text("cannot_tell", "Zenvoices' answer does not tell whether it arrived")
 )

@@ -210,8 +210,8 @@ class Sending:
         if restored is None or created is None:
             return restored is not None
         # The services' clocks may differ by a day, so a document that was created up to a day after
-        # the restore counts as older. A time of creation more than a day in the future is not
-        # trusted, so that document counts as older, too.
+        # the restore counts as older. A time of creation more than a day ahead of the connection's
+        # clock is not trusted: that document counts as older, too.
         latest = to_datetime(self._context.clock()) + CLOCKS_DIFFER
         return created - restored <= CLOCKS_DIFFER or created > latest
 
@@ -324,9 +324,9 @@ class Sending:
         """Make one read-only call to see whether the service refuses every call.
 
         Returns:
-            False if this call fails too, which ends the run. For Zenvoices the call looks the
-            company up: also False if it has a new number, under which later documents of this run
-            and the next run are sent. For Banqup the call lists one document.
+            False if this call fails too, which ends the run. For Banqup, the call lists one
+            document. For Zenvoices, it looks the company up; also False if the company has a new
+            number. From then on, documents are sent under the new number.
         """
         before = self._checks.company_id
         try:
@@ -341,9 +341,9 @@ class Sending:
         return self._checks.company_id == before
 
     def can_read_one(self) -> bool:
-        """Return True if a document that Banqup lists now can be read by itself.
+        """Return True if a document that Banqup lists now can be read with its own call.
 
-        Only then does "not found" for another document mean that it is gone.
+        Only then does "not found" for another document mean that the other document is gone.
         """
         documents, space_id = self._context.banqup.documents, self._context.space_id
         if not self._reads_one:

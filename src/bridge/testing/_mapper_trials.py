@@ -216,7 +216,7 @@ def try_mapper(
 ) -> Trials:
     """Call a mapper with sample documents; nothing is sent. Example: ``print(try_mapper(mine))``.
 
-    A coroutine function is tried in a function that runs it with ``asyncio.run()``.
+    To try a coroutine function, pass a function that runs it with ``asyncio.run()``.
 
     Args:
         mapper: The mapper to try.

@@ -170,7 +170,8 @@ def _invoice(found: Reader) -> UblInvoice:
     code = values.get("type_code")
     credit = found.root == "CreditNote" or code in _CREDIT_CODES
     currency = values.get("currency")
-    # It differs if a tax total in another currency stands before the document's currency.
+    # The reader may store a tax total in another currency: one that stands before the element that
+    # names the document's currency. Do not return such a total.
     tax_currency = values.get("tax_currency") or currency
     return UblInvoice(
         kind="credit note" if credit else "invoice",

@@ -9,7 +9,7 @@ from typing import Literal, TypeAlias
 from attrs import frozen
 
 Reason: TypeAlias = Literal["empty", "not XML", "encoding", "DOCTYPE", "too big", "not UBL"]
-"""Why bytes could not be read as an invoice. What is nested too deep counts as too big."""
+"""Why bytes could not be read as an invoice. XML that is nested too deep counts as too big."""
 
 MAX_DEPTH = 200
 """The limit of nesting; a real invoice has less than 20 levels."""
@@ -100,10 +100,10 @@ class NotReadable:
 
 
 class StopReadingError(Exception):
-    """Raised by a visitor to stop `parse`; it never leaves this package.
+    """Raised by a handler of expat to stop `parse`; it never leaves this package.
 
     Attributes:
-        outcome: Why the document is not readable; None if the visitor needs no more of it.
+        outcome: Why the document is not readable; None if no more of it has to be read.
     """
 
     def __init__(self, outcome: NotReadable | None = None) -> None:

@@ -83,7 +83,8 @@ class AsyncPages(AsyncCallGroup, Generic[T]):
                 answer.date,
                 unreadable=len(rows) - len(items),
                 full=len(rows) >= page_size,
-                # Do not stop at a total below the number of entries so far: it is wrong.
+                # A total below the number of entries read so far is wrong: do not stop because of
+                # such a total.
                 next=None if seen == total else seen,
                 fingerprint=fingerprint(rows),
             )

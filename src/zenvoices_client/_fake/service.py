@@ -221,7 +221,8 @@ class FakeZenvoices(Fake):
     def refuse_when(self, rule: Callable[[InboxItem], str | None] | None) -> None:
         """Refuse uploads for which `rule` returns a message: HTTP 500 in an ABP envelope.
 
-        The argument of the rule is the inbox document that would be added, with its content.
+        The argument of the rule is the inbox document that would be added, with its content. If
+        `rule` is None, or returns None, the upload is not refused.
         """
         self._refusal = rule
 

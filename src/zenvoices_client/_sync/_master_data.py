@@ -80,7 +80,7 @@ class CodedRecords(KeyedRecords[T]):
 
 
 class Accounts(CodedRecords[models.Account]):
-    """Calls about creditors and debtors, which Zenvoices reads by external id at another path."""
+    """Calls about creditors and debtors; to read one by external id, the API has a second path."""
 
     _verb_by_external_id = "get_by_external_id"
 

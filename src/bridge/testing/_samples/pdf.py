@@ -6,7 +6,8 @@ from collections.abc import Sequence
 def write_pdf(lines: Sequence[str]) -> bytes:
     """Return a PDF of one page that shows `lines`.
 
-    The text has characters of Windows-1252, without brackets and backslashes.
+    The lines may have characters of Windows-1252 only, and no round brackets or backslashes: these
+    would have to be escaped in a PDF.
     """
     page = (
         b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 595 842] /Contents 5 0 R "
