@@ -1,7 +1,8 @@
 """Check a user's calls, and run the functions from ``operations=``, which yield such calls.
 
 This module does no I/O. :class:`FunctionRun` returns the next call and decides which error is
-raised when the function ends; ``_async/_calls.py`` makes the calls.
+raised when the function ends; ``_async/_calls.py`` makes the calls. The library's own operations
+are in the ``contract.json`` of each client.
 """
 
 from __future__ import annotations

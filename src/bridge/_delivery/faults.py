@@ -1,5 +1,9 @@
 """Decide who is to blame for a failure: a document, the whole run, or nobody until the run ends.
 
+Which error an answer gives is decided before that, by ``failure()`` in each client's
+``_dialect.py``. For example, a 500 to an upload is a refusal if it has the service's own error
+body. Without it the upload is in doubt, and ``bridge/_async/_transfer.py`` looks it up.
+
 The rules read the type, code, status and operation of an error, never the text of its message.
 docs/reliability.md explains them.
 """
