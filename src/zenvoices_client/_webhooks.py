@@ -50,7 +50,7 @@ class WebhookEvent(Model):
         name: Name of the event, one of those that ``client.webhooks.available()`` returns.
         attempt: Number of deliveries of the event so far, including this one.
         data: Data of the event; its members are not documented, and ``repr`` leaves them out.
-        created_at: Time of the event.
+        created_at: Time of this attempt to deliver the event, as in ASP.NET Boilerplate's source.
         extra: Members that this class does not know.
     """
 

@@ -135,7 +135,7 @@ def test_a_newer_value_is_refused() -> None:
 
 
 def test_a_database_may_write_the_json_its_own_way() -> None:
-    """Other white space, key order and number spelling (as jsonb does) change nothing."""
+    """Other white space, key order and number spelling change nothing."""
     value = json.loads(filled().value)
     value["connections"]["k"]["expires"] = value["connections"]["k"]["expires"]
     value["connections"]["k"]["ttl"] = int(value["connections"]["k"]["ttl"])

@@ -114,8 +114,8 @@ class AsyncRecovery:
             delivery: The document's delivery.
             external_id: The external id of the planned upload.
             thorough: Whether an upload may be missing in the checkpoint. If True, return
-                `Undecidable` if look-ups cannot be trusted. Old company numbers are looked up too
-                if this argument or `restored` is True.
+                `Undecidable` if look-ups cannot be trusted. If this argument or `restored` is
+                True, look the document up under the company's old numbers too.
         """
         company_id = self._context.checks.company_id
         for name in dict.fromkeys((delivery.external_id or external_id, external_id)):

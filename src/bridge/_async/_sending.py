@@ -324,10 +324,12 @@ class AsyncSending:
     async def _is_alone(self, error: ServiceError) -> bool:
         """Make one read-only call to see whether the service refuses every call.
 
+        For Banqup, the call lists one document. For Zenvoices, it looks the company up. If the
+        company has a new number, later documents are sent under the new number.
+
         Returns:
-            False if this call fails too, which ends the run. For Banqup, the call lists one
-            document. For Zenvoices, it looks the company up; also False if the company has a new
-            number. From then on, documents are sent under the new number.
+            True if this call succeeds, so the service does not refuse every call. False if it fails
+            too, which ends the run. Also False if the company has a new number.
         """
         before = self._checks.company_id
         try:

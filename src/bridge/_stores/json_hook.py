@@ -243,8 +243,8 @@ def _parse(text: str | None) -> dict[str, ConnectionRows]:
             raise newer_version(THE_CHECKPOINT, version)
         body = saved["connections"]
         known = _converter.structure(body, dict[str, ConnectionRows])
-        # Compute the checksum from the parsed records. A jsonb column may change white space, the
-        # order of keys, and 60.0 to 60, which must not count as damage.
+        # Compute the checksum from the parsed records. A JSON column may change white space, the
+        # order of keys, and how a number is written, which must not count as damage.
         _, checksum = _body_of(known)
         whole = {"format": FORMAT, "version": VERSION, "checksum": checksum, "connections": body}
         if saved == whole and type(version) is int:
