@@ -6,13 +6,12 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any, Generic, TypeVar
 
-from _client_kit._arguments import check_number
+from _client_kit._arguments import argument_error, check_number
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._client import AsyncCallGroup
 from _client_kit._async._paging import AsyncListing
 from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
-from _client_kit._errors import ConfigurationError
 from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._response import Page, fingerprint, rows_in
@@ -54,9 +53,9 @@ class AsyncPages(AsyncCallGroup, Generic[T]):
 
         ``limit`` returns the deadline of the next page.
         """
-        if not 1 <= page_size <= 250:
-            message = f"page_size must be 1 to 250, not {page_size}"
-            raise ConfigurationError(message, service="zenvoices")
+        if type(page_size) is not int or not 1 <= page_size <= 250:
+            wanted = "a whole number from 1 to 250"
+            raise argument_error("page_size", wanted, page_size, service="zenvoices")
         operation = self._contract[f"{self._resource}.list"]
         filters = {"administrationId": company_id, "sorting": sorting}
         sent = {name: value for name, value in filters.items() if value is not None}

@@ -5,6 +5,7 @@ from __future__ import annotations
 
 from functools import partial
 
+from _client_kit._arguments import check_instance
 from _client_kit._clock import Deadline
 from _client_kit._errors import (
     ConfigurationError,
@@ -66,11 +67,11 @@ class Inbox(Records[InboxDocument]):
             ProtocolError: The document may have arrived, but the answer does not confirm it.
         """
         check_company(company_id)
-        if external_id is not None and not (
-            0 < len(external_id) <= MAX_EXTERNAL_ID and external_id.isprintable()
-        ):
-            message = f"external_id may have 1 to {MAX_EXTERNAL_ID} printable characters"
-            raise ConfigurationError(message, service="zenvoices")
+        if external_id is not None:
+            check_instance(external_id, str, "external_id", service="zenvoices")
+            if not 0 < len(external_id) <= MAX_EXTERNAL_ID or not external_id.isprintable():
+                message = f"external_id may have 1 to {MAX_EXTERNAL_ID} printable characters"
+                raise ConfigurationError(message, service="zenvoices")
         operation = self._contract["inbox.upload"]
         body = encode_upload(upload, company_id, external_id)
         if (

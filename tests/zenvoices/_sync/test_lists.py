@@ -4,6 +4,7 @@
 from __future__ import annotations
 
 import gc
+from typing import Any
 
 import httpx
 import pytest
@@ -140,8 +141,8 @@ def test_list_asks_for_nothing_before_it_is_read() -> None:
     assert len(pages.asked) == 1
 
 
-@pytest.mark.parametrize("size", [0, -1, 251, 10_000])
-def test_page_size_outside_the_service_is_refused(size: int) -> None:
+@pytest.mark.parametrize("size", [0, -1, 251, 10_000, 2.5, True, "9"])
+def test_page_size_outside_the_service_is_refused(size: Any) -> None:
     """Zenvoices gives 1 to 250 entries a page; anything else is our own error, before a call."""
     pages = Pages(page())
     with pytest.raises(ConfigurationError, match="1 to 250"):
