@@ -303,8 +303,10 @@ def _shown(constant: Any) -> str:
     if isinstance(constant, CodeType):
         inner = [_shown(each) for each in constant.co_consts]
         return f"{constant.co_code.hex()} {constant.co_names} {inner}"
-    # The order of a set of texts differs from process to process.
-    return str(sorted(map(repr, constant))) if isinstance(constant, frozenset) else repr(constant)
+    if isinstance(constant, frozenset):
+        # The order of a set of texts differs from process to process.
+        return str(sorted(map(repr, cast("frozenset[Any]", constant))))
+    return repr(constant)
 
 
 def _tree(renames: Mapping[str, str]) -> dict[str, Any]:
