@@ -305,7 +305,7 @@ def _shown(constant: Any) -> str:
         return f"{constant.co_code.hex()} {constant.co_names} {inner}"
     if isinstance(constant, frozenset):
         # The order of a set of texts differs from process to process.
-        return str(sorted(map(repr, cast("frozenset[Any]", constant))))
+        return str(sorted(map(repr, cast("Iterable[Any]", constant))))
     return repr(constant)
 
 
