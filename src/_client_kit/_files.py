@@ -53,11 +53,16 @@ class FileView(io.RawIOBase):
     def seekable(self) -> bool:
         return True
 
-    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+    def read(self, size: int | None = -1, /) -> bytes:
+        # RawIOBase would read through readinto(), and copy each piece of a file twice more.
         self.file.seek(self._at)
-        data = self.file.read(len(buffer))
-        buffer[: len(data)] = data
+        data = self.file.read(-1 if size is None else size)
         self._at += len(data)
+        return data
+
+    def readinto(self, buffer: bytearray | memoryview, /) -> int:  # type: ignore[override]
+        data = self.read(len(buffer))
+        buffer[: len(data)] = data
         return len(data)
 
     def seek(self, offset: int, whence: int = io.SEEK_SET, /) -> int:
