@@ -33,7 +33,10 @@ def test_proxy_that_cannot_be_reached_is_named(
     """The variable and not its value, which may hold a password; Zenvoices is not blamed."""
     monkeypatch.setenv(variable, address)
     login = UserLogin("user", "password", organisation_code="acme")
-    with ZenvoicesClient(login, deadline=0.3) as client, pytest.raises(UnreachableError) as caught:
+    with (
+        ZenvoicesClient(login, retry=RetryPolicy(attempts=1)) as client,
+        pytest.raises(UnreachableError) as caught,
+    ):
         next(iter(client.companies.list()))
     error = caught.value
     assert error.code == "proxy"

@@ -408,6 +408,9 @@ class AsyncCalls:
             if pause is None or pause >= limit.remaining():
                 raise without_traceback(problem)
             await runtime.sleep(pause)
+            if limit.remaining() <= 0:
+                # A busy machine woke us too late. What the last try met says more than the clock.
+                raise without_traceback(problem)
 
     async def token(self, limit: Deadline) -> Token:
         """Return a valid access token; request a new token if there is none.

@@ -407,6 +407,9 @@ class Calls:
             if pause is None or pause >= limit.remaining():
                 raise without_traceback(problem)
             runtime.sleep(pause)
+            if limit.remaining() <= 0:
+                # A busy machine woke us too late. What the last try met says more than the clock.
+                raise without_traceback(problem)
 
     def token(self, limit: Deadline) -> Token:
         """Return a valid access token; request a new token if there is none.

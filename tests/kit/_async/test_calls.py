@@ -433,6 +433,19 @@ async def test_deadline_covers_attempts_and_pauses(clock: Clock) -> None:
     assert len(service.requests) == 3
 
 
+async def test_late_wake_up_hides_no_answer(clock: Clock, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A pause that ends after the deadline leaves the error of the try before it."""
+
+    async def oversleep(seconds: float) -> None:
+        clock.now += seconds + 20.0
+
+    monkeypatch.setattr(runtime, "sleep", oversleep)
+    service = Service(reply(503))
+    with pytest.raises(UnavailableError, match="503"):
+        await calls_to(service).call(READ, path=THING, deadline=10.0)
+    assert len(service.requests) == 1
+
+
 async def test_deadline_covers_the_token(clock: Clock) -> None:
     """A token that came too late leaves no time: the call is not sent."""
     service = Service()

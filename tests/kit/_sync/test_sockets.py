@@ -117,7 +117,7 @@ def test_no_answer_at_all() -> None:
             started = time.monotonic()
             with pytest.raises(OutcomeUnknownError, match="took too long"):
                 calls.call(WRITE, json={}, timeout=0.2)
-            assert time.monotonic() - started < 3.0
+            assert time.monotonic() - started < 9.0
 
 
 @pytest.mark.parametrize("size", [b"", b"Content-Length: 1000000\r\n"])
@@ -133,8 +133,8 @@ def test_drip_cannot_beat_the_deadline(size: bytes) -> None:
         with closing(calls_to(url)) as calls:
             started = time.monotonic()
             with pytest.raises(UnavailableError, match="took too long") as caught:
-                calls.call(READ, path=THING, deadline=0.4)
-            assert time.monotonic() - started < 3.0
+                calls.call(READ, path=THING, deadline=1.0)
+            assert time.monotonic() - started < 9.0
             assert not caught.value.retryable
 
 
@@ -150,8 +150,8 @@ def test_pause_in_the_body_cannot_beat_the_deadline() -> None:
         with closing(calls_to(url, timeout=10.0)) as calls:
             started = time.monotonic()
             with pytest.raises(UnavailableError, match="took too long"):
-                calls.call(READ, path=THING, deadline=0.4)
-            assert time.monotonic() - started < 3.0
+                calls.call(READ, path=THING, deadline=1.0)
+            assert time.monotonic() - started < 9.0
 
 
 def test_refusal_while_the_body_is_sent() -> None:
