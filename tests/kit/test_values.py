@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import io
 import os
 import pickle
 import stat
@@ -18,7 +19,7 @@ from _client_kit import _errors
 from _client_kit._clock import Deadline
 from _client_kit._contract import Operation
 from _client_kit._errors import CredentialsError, ProtocolError, ServiceError
-from _client_kit._files import atomic_file
+from _client_kit._files import FileView, atomic_file
 from _client_kit._redaction import sanitise
 from _client_kit._request import PreparedRequest
 from _client_kit._response import ApiResponse, Token
@@ -294,3 +295,18 @@ def test_atomic_file_stays_where_it_was_begun(
     with atomic_file("invoice.xml"):
         monkeypatch.chdir("/")
     assert (tmp_path / "invoice.xml").exists()
+
+
+def test_file_view_copies_no_piece() -> None:
+    """What the file hands out is handed on: an upload copies each piece of a file once."""
+
+    class Watched(io.BytesIO):
+        def read(self, size: int | None = -1, /) -> bytes:
+            pieces.append(super().read(size))
+            return pieces[-1]
+
+    pieces: list[bytes] = []
+    views = [FileView(Watched(b"0123456789"), start) for start in (0, 4)]
+    taken = [view.read(size) for size in (3, None, 3) for view in views]
+    assert taken == [b"012", b"456", b"3456789", b"789", b"", b""]
+    assert all(mine is its for mine, its in zip(taken, pieces, strict=True))
