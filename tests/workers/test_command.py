@@ -232,15 +232,16 @@ def test_whole_way_in_the_sandbox(tmp_path: Path) -> None:
         arrived = events.first("delivered")
         assert arrived["company_code"] == facts["company_code"]
         assert arrived["external_id"] in sent
-        assert "is closed" in events.first("refused")["message"]
+        closed = events.first("refused")
+        assert "is closed" in closed["message"]
         # What was there at activation has a number below 100, and is not sent.
         sent_numbers = [it["number"] for it in events.seen if it["event"] == "delivered"]
         assert min(int(number.rpartition("-")[2]) for number in sent_numbers) >= 100
-        approved, reopened = events.first("approved"), events.first("reopened")
-        assert told("resend", reopened["id"])[0] == 0
+        approved = events.first("approved")
+        assert told("resend", closed["id"])[0] == 0
         status, report = told("export")
         rows = {it["document_id"]: it["state"] for it in report["deliveries"]}
-        assert rows[reopened["id"]] == "delivered"
+        assert rows[closed["id"]] == "delivered"
         assert rows.get(approved["id"], "delivered") == "delivered"
         status, now = told("status")
         assert status == (1 if now["attention"] else 0)  # another one may have been refused since
