@@ -126,7 +126,8 @@ def _parser() -> argparse.ArgumentParser:
         option(each, "--verbose", action="store_true", default=absent)
     for each in (parser, *commands.choices.values()):
         option(each, "-h", "--help", action="help")
-        option(each, "--json", action="store_true", default=absent)
+        if each is not demo:
+            option(each, "--json", action="store_true", default=absent)
         # main() has read this option already; here it is only shown in the help.
         option(each, "--lang", choices=get_args(Lang), default=absent)
     return parser
@@ -568,7 +569,7 @@ def _demo(options: Options) -> int:
     if folder is not None and not any(map(is_invoice, folder.rglob("*"))):
         message = "--documents: {0} holds no .xml or .pdf file"
         raise setting_error("no_invoices", message, str(folder))
-    return run_demo(documents=folder, as_json=options.json)
+    return run_demo(documents=folder)
 
 
 def _sandbox(options: Options) -> int:

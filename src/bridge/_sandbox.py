@@ -129,9 +129,7 @@ class _Sandbox:
     every: float
     as_json: bool
     closed: dict[str, str] = field(factory=dict)
-    """The documents that Zenvoices refuses: their ids in Banqup, by invoice number."""
-    refused: set[str] = field(factory=set)
-    """The numbers of the invoices that Zenvoices has refused."""
+    """The documents that Zenvoices refuses once: their ids in Banqup, by invoice number."""
 
     def serve(self, stop: threading.Event) -> None:
         """Publish a document every `every` seconds, and print what happens, until `stop` is set."""
@@ -148,12 +146,7 @@ class _Sandbox:
                 number, due = number + 1, due + self.every
 
     def _add(self, number: int) -> None:
-        """Publish a document; of five, one is approved two documents later, and one is refused.
-
-        Before that, open the periods of the documents that were refused.
-        """
-        for invoice in self.refused & self.closed.keys():
-            self._report("Zenvoices", "reopened", number=invoice, id=self.closed.pop(invoice))
+        """Publish a document; of five, one is approved two documents later, and one is refused."""
         if number % 5 == 4:
             self.served.banqup.set_status(_document_id(number - 2), "FULLY_APPROVED")
             self._report_status("approved", number - 2, "FULLY_APPROVED")
@@ -167,13 +160,13 @@ class _Sandbox:
         self.served.publish_sample(sample(number), id=_document_id(number), **details)
 
     def _refuse(self, item: InboxItem) -> str | None:
-        """Return the reason to refuse an upload if its period is closed, else None."""
+        """Return the reason to refuse an upload if its period is closed, and open the period."""
         number = _number_of(item)
-        if number not in self.closed:
+        document_id = self.closed.pop(number, None)
+        if document_id is None:
             return None
-        self.refused.add(number)
         message = tell("period closed", number)
-        self._report("Zenvoices", "refused", number=number, message=message)
+        self._report("Zenvoices", "refused", number=number, message=message, id=document_id)
         return message
 
     def _report_arrival(self, item: InboxItem) -> None:

@@ -45,6 +45,12 @@ def test_the_demo_shows_the_beginning_of_a_long_inbox(
     assert "... and 1 more" in shown
 
 
+def test_the_demo_ends_with_1_if_a_file_arrived_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Its exit status says whether all went as it should."""
+    monkeypatch.setattr(_demo.Services, "arrived_unchanged", lambda *_: False)
+    assert main(["demo"]) == 1
+
+
 @pytest.mark.leaks("the sandbox tells its invented credentials")
 def test_the_sandbox_tells_what_happens(capsys: pytest.CaptureFixture[str]) -> None:
     """How to try it, that the first run sends nothing, and what is published."""
@@ -405,6 +411,6 @@ def test_the_demo_shows_documents_to_nobody_else(monkeypatch: pytest.MonkeyPatch
 
     monkeypatch.setattr(Connection, "activate", noted)
     for _ in range(2):
-        assert _demo.run_demo(as_json=True) == 0
+        assert _demo.run_demo() == 0
     assert logins[0][0] != logins[1][0]
     assert logins[0][1] != logins[1][1]

@@ -163,7 +163,7 @@ class Elements(HTMLParser):
 
 
 OURS = {
-    *("style", "div", "table", "caption", "tr", "th", "td", "span", "p", "strong", "ul", "li"),
+    *("style", "div", "table", "caption", "tr", "th", "td", "p", "strong", "ul", "li"),
 }
 
 
@@ -484,25 +484,12 @@ def test_long_lists_are_cut_and_say_so() -> None:
     assert "... et 800 de plus" in lines.to_html(lang="fr")
 
 
-def contrast(one: float, other: float) -> float:
-    light, dark = max(one, other), min(one, other)
-    return (light + 0.05) / (dark + 0.05)
-
-
 def test_html_takes_the_colours_of_the_page() -> None:
-    """Nothing sets a background or the colour of text; status words can be read on any."""
-    page = report().to_html()
-    assert "background" not in page
-    colours = re.findall(r"color:#([0-9a-f]{6})", page)
-    assert len(colours) == 3
-    for colour in colours:
-        parts = (int(colour[at : at + 2], 16) / 255 for at in (0, 2, 4))
-        red, green, blue = (
-            part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts
-        )
-        shade = 0.2126 * red + 0.7152 * green + 0.0722 * blue
-        assert contrast(shade, 1) >= 4
-        assert contrast(shade, 0.0056) >= 4  # as dark as JupyterLab's
+    """Nothing sets a background or a colour, so each word can be read in a dark theme too."""
+    for value in everything("x"):
+        page = value.to_html()
+        assert "background" not in page
+        assert "color" not in page
 
 
 @pytest.mark.parametrize("value", everything("x"), ids=lambda value: type(value).__name__)

@@ -11,7 +11,7 @@ from attrs import frozen
 from _client_kit._text import Text, code_of, joined
 from _client_kit._times import local_time
 from bridge._delivery.delivery import Delivery, WaitReason
-from bridge._reports.render import Cell, Line, Printable, Table, Tone, View, plain_data
+from bridge._reports.render import Cell, Line, Printable, Table, View, plain_data
 from bridge._reports.texts import HEADINGS, say
 
 
@@ -110,14 +110,8 @@ _STATUS = {
     "skipped": "skipped",
     "baseline": "baseline",
 }
-_TONES: dict[str, Tone] = {
-    "error": "bad",
-    "client action needed": "wait",
-    "queued": "wait",
-    "skipped": "dim",
-    "ready to process": "ok",
-}
-"""The colour of each status, in the order in which a table shows them."""
+_ORDER = ("error", "client action needed", "queued", "skipped", "ready to process")
+"""The statuses in the order in which a table shows them."""
 
 
 def needs_person(row: DeliveryRow) -> bool:
@@ -133,7 +127,7 @@ def table(rows: Iterable[DeliveryRow], title: str = "", *, status: str | None = 
         title: The title above the table; none if empty.
         status: A status to show in every line instead of the line's own status.
     """
-    order = {status: place for place, status in enumerate(_TONES)}
+    order = {status: place for place, status in enumerate(_ORDER)}
     lines = sorted(
         rows, key=lambda row: (not needs_person(row), order.get(_status(row), len(order)))
     )
@@ -159,12 +153,12 @@ def _line(row: DeliveryRow, status: str) -> Line:
         notes.append(say("not sent", ", ".join(row.other_files)))
     sent_as = row.subject or row.file_name or ""
     return (
-        Cell(say(status) if status in HEADINGS else status, _TONES.get(status, "dim")),
+        Cell(say(status) if status in HEADINGS else status),
         Cell(joined("; ", *notes), alone=True),
         Cell(row.label),
         Cell("" if sent_as in row.label else Text("said", "{0}", sent_as)),
-        Cell("" if row.inbox_id is None else str(row.inbox_id), whole=True),
-        Cell(row.document_id, whole=True),
+        Cell("" if row.inbox_id is None else str(row.inbox_id)),
+        Cell(row.document_id),
     )
 
 

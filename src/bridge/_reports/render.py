@@ -9,10 +9,10 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from datetime import datetime
 from html import escape
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from attrs import asdict, field, frozen
 
@@ -22,8 +22,6 @@ WIDTH = 80
 _WIDEST_STATUS = 25
 _LONGEST = 1000
 _LINES_IN_TEXT, _LINES_IN_HTML = 40, 200
-
-Tone = Literal["", "ok", "bad", "wait", "dim"]
 
 
 def plain(text: str, longest: int = _LONGEST) -> str:
@@ -45,14 +43,10 @@ class Cell:
 
     Attributes:
         text: The text to show.
-        tone: The colour in HTML. The text alone must be enough, for readers who cannot see it.
-        whole: Whether HTML must keep the value on one line; True for an id, for example.
         alone: Whether a terminal shows the value on lines of its own.
     """
 
     text: str
-    tone: Tone = ""
-    whole: bool = False
     alone: bool = False
 
     def shown(self, lang: Lang) -> str:
@@ -83,7 +77,6 @@ class View:
     """The content to show for a value: title, facts, tables and notes, in English."""
 
     title: str
-    tone: Tone = ""
     facts: tuple[tuple[str, str], ...] = ()
     tables: tuple[Table, ...] = field(default=())
     notes: tuple[str, ...] = ()
@@ -230,25 +223,12 @@ def _text_table(table: Table, lang: Lang) -> str:
 
 # HTML
 
-# Each colour is readable on white and on black, so the page's theme need not be known.
 _STYLE = """<style>
+.bz-view{overflow-x:auto}
 .bz-view td,.bz-view th{text-align:left;vertical-align:top;padding:.15em .6em .15em 0}
 .bz-view td{min-width:6em;overflow-wrap:anywhere}
 .bz-view td:first-child{overflow-wrap:normal}
-.bz-view th{white-space:nowrap}
-.bz-view td.bz-alone{min-width:16em}
-.bz-view td.bz-whole{min-width:0;white-space:nowrap}
-.bz-view .bz-scroll{overflow-x:auto}
-.bz-view .bz-ok{color:#16855b;font-weight:600}
-.bz-view .bz-bad{color:#d9363e;font-weight:600}
-.bz-view .bz-wait{color:#a66c00;font-weight:600}
-.bz-view .bz-dim{opacity:.72}
 </style>"""
-
-
-def _tag(name: str, content: str, *classes: str) -> str:
-    named = " ".join(f"bz-{item}" for item in classes if item)
-    return f'<{name} class="{named}">{content}</{name}>' if named else f"<{name}>{content}</{name}>"
 
 
 def _safe(text: str, lang: Lang) -> str:
@@ -256,46 +236,38 @@ def _safe(text: str, lang: Lang) -> str:
 
 
 def _escaped(text: str) -> str:
-    return escape(_kept_together(text), quote=True).replace("\N{NO-BREAK SPACE}", "&nbsp;")
+    return escape(_kept_together(text)).replace("\N{NO-BREAK SPACE}", "&nbsp;")
 
 
 def _html(view: View, lang: Lang) -> str:
-    parts = [_tag("p", _tag("strong", _safe(view.title, lang), view.tone))]
+    parts = [f"<p><strong>{_safe(view.title, lang)}</strong></p>"]
     if view.facts:
         rows = (
             f"<tr><th>{_safe(name, lang)}</th><td>{_safe(text, lang)}</td></tr>"
             for name, text in view.facts
         )
-        parts.append(_scrolled(rows))
-    parts += [_html_table(table, lang) for table in view.tables if table.lines]
-    notes = "".join(
-        _tag("li", _escaped(_sentence(plain(translate(note, lang))))) for note in view.notes if note
-    )
+        parts += ["<table>", *rows, "</table>"]
+    for table in view.tables:
+        if table.lines:
+            parts += ["<table>", *_html_rows(table, lang), "</table>"]
+    notes = [_escaped(_sentence(plain(translate(note, lang)))) for note in view.notes if note]
     if notes:
-        parts.append(_tag("ul", notes))
+        parts.append("<ul>" + "".join(f"<li>{note}</li>" for note in notes) + "</ul>")
     return "\n".join([_STYLE, '<div class="bz-view">', *parts, "</div>"])
 
 
-def _scrolled(rows: Iterable[str]) -> str:
-    return _tag("div", _tag("table", "\n".join(rows)), "scroll")
-
-
-def _html_table(table: Table, lang: Lang) -> str:
+def _html_rows(table: Table, lang: Lang) -> Iterator[str]:
     shown = table.lines[:_LINES_IN_HTML]
     columns = table.columns()
-    rows = [_tag("caption", _safe(table.title, lang))] if table.title else []
-    headings = "".join(_tag("th", _safe(table.headings[index], lang)) for index in columns)
-    rows.append(_tag("tr", headings))
-    rows += [
-        _tag("tr", "".join(_html_cell(line[index], lang) for index in columns)) for line in shown
-    ]
+    if table.title:
+        yield f"<caption>{_safe(table.title, lang)}</caption>"
+    yield _row("th", (_safe(table.headings[index], lang) for index in columns))
+    for line in shown:
+        yield _row("td", (_safe(line[index].text, lang) for index in columns))
     if len(table.lines) > len(shown):
         more = _safe(say("and more", len(table.lines) - len(shown)), lang)
-        rows.append(f'<tr><td colspan="{len(columns)}">{more}</td></tr>')
-    return _scrolled(rows)
+        yield f'<tr><td colspan="{len(columns)}">{more}</td></tr>'
 
 
-def _html_cell(cell: Cell, lang: Lang) -> str:
-    text = _escaped(cell.shown(lang))
-    toned = _tag("span", text, cell.tone) if cell.tone else text
-    return _tag("td", toned, "whole" if cell.whole else "", "alone" if cell.alone else "")
+def _row(tag: str, cells: Iterable[str]) -> str:
+    return "<tr>" + "".join(f"<{tag}>{cell}</{tag}>" for cell in cells) + "</tr>"

@@ -215,7 +215,6 @@ class ExportReport(Result):
         errors = self.failed + self.count("uncertain")
         return View(
             _heading(say(heading, sent, self.company_code), errors),
-            "bad" if errors or self.stopped or self.raised or self.twice else "ok",
             (*facts, *states, *of_run),
             (table(self.deliveries),),
             (*self.notes, *_how_to_settle(self.deliveries)),
@@ -271,8 +270,8 @@ class Activation(Result):
             empty = not (self.baseline or self.waiting or self.skipped)
             notes = (*self.notes, *((_NOTHING_LISTED,) if empty else ()))
             skipped = table(self.skipped, say("skipped", len(self.skipped)))
-            return View(say("activated"), "ok", facts, (skipped,), notes)
-        return View(say("active already"), "", facts)
+            return View(say("activated"), facts, (skipped,), notes)
+        return View(say("active already"), facts)
 
 
 @frozen(kw_only=True)
@@ -326,7 +325,6 @@ class Status(Result):
         waiting = (row for row in self.waiting if row.document_id not in named)
         return View(
             _heading(heading, max(self.error, len(self.attention))),
-            "bad" if self.error else "ok" if self.active else "wait",
             (
                 *_facts(
                     ("space", self.space_id),
@@ -428,7 +426,6 @@ class Confirmation(Result):
             heading = say("nothing to confirm")  # "0 documents" would look like a loss
         return View(
             _heading(heading, wrong),
-            "bad" if wrong else "ok",
             tables=(
                 table(self.missing, say("missing"), status="error"),
                 table(self.twice, say("twice"), status="error"),

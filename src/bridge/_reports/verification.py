@@ -7,7 +7,7 @@ from typing import Any, Literal
 from attrs import evolve, field, frozen
 
 from _client_kit._errors import ServiceError
-from bridge._reports.render import Cell, Line, Printable, Table, Tone, View, plain_data
+from bridge._reports.render import Cell, Line, Printable, Table, View, plain_data
 from bridge._reports.texts import Lang, say, translate
 
 CHECKS = (
@@ -49,11 +49,7 @@ class Check:
         return plain_data(self)
 
 
-_OUTCOMES: dict[str, tuple[str, Tone]] = {
-    "ok": ("ok", "ok"),
-    "failed": ("FAILED", "bad"),
-    "skipped": ("not checked", "dim"),
-}
+_OUTCOMES = {"ok": "ok", "failed": "FAILED", "skipped": "not checked"}
 
 
 @frozen(kw_only=True)
@@ -118,15 +114,14 @@ class Verification(Printable):
             heading = say("not ready", len(self.failed), len(self.checks))
         names = ("status", "check", "found", "what to do")
         table = Table("", tuple(map(say, names)), tuple(map(_line, self.checks)))
-        return View(heading, "ok" if self.ok else "bad", tables=(table,))
+        return View(heading, tables=(table,))
 
 
 def _line(check: Check) -> Line:
-    word, tone = _OUTCOMES[check.outcome]
     return (
-        Cell(say(word), tone),
+        Cell(say(_OUTCOMES[check.outcome])),
         Cell(check.title),
-        Cell(check.detail, "dim" if check.outcome == "ok" else "", alone=True),
+        Cell(check.detail, alone=True),
         Cell(check.remedy, alone=True),
     )
 

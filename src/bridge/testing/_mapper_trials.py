@@ -23,7 +23,7 @@ from bridge._mapping.calling import (
     sent_details,
 )
 from bridge._mapping.mapper import Mapper, SourceFile, default_mapper
-from bridge._reports.render import Cell, Line, Printable, Table, Tone, View
+from bridge._reports.render import Cell, Line, Printable, Table, View
 from bridge._reports.texts import say
 from bridge.testing._samples.sample import Sample, sample
 from zenvoices_client import InboxUpload
@@ -156,9 +156,6 @@ class Trial:
         }
 
 
-_TONES: dict[str, Tone] = {"sent": "ok", "skipped": "dim", "failed": "bad"}
-
-
 class Trials(tuple[Trial, ...], Printable):
     """The results of a mapper for several documents: a tuple that prints as a table.
 
@@ -199,7 +196,7 @@ class Trials(tuple[Trial, ...], Printable):
             other = say("not sent", row["other_files"]) if trial.other_files else ""
             shown = (row["subject"], row["sender_name"], row["destination"], row["files"])
             outcome = "FAILED" if trial.outcome == "failed" else trial.outcome
-            status = Cell(say(outcome), _TONES[trial.outcome])
+            status = Cell(say(outcome))
             note = joined("; ", trial.reason, trial.warning, other)
             document = "" if trial.outcome == "sent" else label_of(trial.document)
             cells = (document, *shown)
@@ -207,8 +204,7 @@ class Trials(tuple[Trial, ...], Printable):
         headings = ("status", "reason", "document", "subject", "sender", "destination", "files")
         sent = sum(trial.outcome == "sent" for trial in self)
         table = Table("", tuple(map(say, headings)), tuple(lines))
-        tone: Tone = "ok" if self.ok else "bad"
-        return View(say("trials", sent, len(self)), tone, tables=(table,))
+        return View(say("trials", sent, len(self)), tables=(table,))
 
 
 def try_mapper(
