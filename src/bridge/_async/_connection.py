@@ -247,7 +247,6 @@ class AsyncConnection:
             space_id=self.space_id,
             company=partial(checks.company, known),
             sample=sample,
-            lang=lang,
         )
 
     async def activate(self) -> Activation:

@@ -246,7 +246,6 @@ class Connection:
             space_id=self.space_id,
             company=partial(checks.company, known),
             sample=sample,
-            lang=lang,
         )
 
     def activate(self) -> Activation:

@@ -24,8 +24,8 @@ from _contract_check.banqup import BANQUP
 from _contract_check.zenvoices import ZENVOICES
 from banqup_client import BanqupClient, Document
 from bridge._reports.contract_checks import ContractChecks, rows_of
-from bridge._reports.texts import Lang, language, say, translate
-from bridge._reports.verification import Check, Verification
+from bridge._reports.texts import language, say, translate
+from bridge._reports.verification import Check, Verification, translated
 from bridge.testing._samples.sample import sample as sample_document
 from zenvoices_client import Attachment, Company, InboxUpload, ZenvoicesClient
 
@@ -57,13 +57,12 @@ def look_deeper(
     space_id: str,
     company: Callable[[], Company],
     sample: InboxUpload | bool | None,
-    lang: Lang,
 ) -> Verification:
     """Return the verification with one more check for each operation.
 
     The calls only read, unless a test document is to be sent.
     """
-    source, target = ContractChecks(BANQUP, lang), ContractChecks(ZENVOICES, lang)
+    source, target = ContractChecks(BANQUP), ContractChecks(ZENVOICES)
     _read_banqup(source, banqup, space_id)
     try:
         known = company()
@@ -80,7 +79,9 @@ def look_deeper(
     failed = next((check for check in checks if check.outcome == "failed"), None)
     if error is None and failed is not None:
         error = _error(failed, failed.code)
-    return evolve(verification, checks=(*verification.checks, *checks), error=error)
+    # Translate only now: the error above stays in English, whatever the language of the checks.
+    shown = (translated(check, verification.lang) for check in checks)
+    return evolve(verification, checks=(*verification.checks, *shown), error=error)
 
 
 def check_readable(banqup: BanqupClient, space_id: str, document: Document | None) -> None:
@@ -94,7 +95,7 @@ def check_readable(banqup: BanqupClient, space_id: str, document: Document | Non
     """
     if document is None:
         return
-    checks = ContractChecks(BANQUP, "en")
+    checks = ContractChecks(BANQUP)
     _read_document(checks, banqup, space_id, document)
     if checks.unreadable is not None:
         raise _error(checks.unreadable, "unreadable")
