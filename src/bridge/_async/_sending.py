@@ -175,6 +175,7 @@ class AsyncSending:
                 await self._fetch(queue, workers, len(ready))
             for item in await self._intended(chosen, queue):
                 uploading += 1
+                self._recorder.sent[item.candidate.delivery.document_id] = item.sent
                 await workers.start(self._transfer.upload, item)
             if self._first is not None and self.fault is None:
                 first, self._first = self._first, None
@@ -278,7 +279,7 @@ class AsyncSending:
         self._recorder.report_function(error)
         uploaded = candidate.delivery.state == "sending"
         delivery = self._recorder.transition(candidate.delivery, event)
-        self._recorder.record(candidate.stored, delivery, outcome.sent)
+        self._recorder.record(candidate.stored, delivery)
         if isinstance(event, transitions.Arrived):
             self._arrived(delivery, uploaded=uploaded)
         elif isinstance(event, transitions.InDoubt):

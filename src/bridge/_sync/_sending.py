@@ -176,6 +176,7 @@ class Sending:
                 self._fetch(queue, workers, len(ready))
             for item in self._intended(chosen, queue):
                 uploading += 1
+                self._recorder.sent[item.candidate.delivery.document_id] = item.sent
                 workers.start(self._transfer.upload, item)
             if self._first is not None and self.fault is None:
                 first, self._first = self._first, None
@@ -277,7 +278,7 @@ class Sending:
         self._recorder.report_function(error)
         uploaded = candidate.delivery.state == "sending"
         delivery = self._recorder.transition(candidate.delivery, event)
-        self._recorder.record(candidate.stored, delivery, outcome.sent)
+        self._recorder.record(candidate.stored, delivery)
         if isinstance(event, transitions.Arrived):
             self._arrived(delivery, uploaded=uploaded)
         elif isinstance(event, transitions.InDoubt):
