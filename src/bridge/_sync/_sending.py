@@ -12,7 +12,7 @@ from typing import Any
 from attrs import define, evolve, field
 
 from _client_kit import _runtime_sync as runtime
-from _client_kit._errors import OutcomeUnknownError, ServiceError, StoreError
+from _client_kit._errors import NotFoundError, OutcomeUnknownError, ServiceError, StoreError
 from _client_kit._files import os_reason
 from _client_kit._text import Text
 from banqup_client import Document, FileNotReadyError
@@ -244,11 +244,15 @@ class Sending:
     # Results of workers
 
     def unread(self, delivery: Delivery, error: ServiceError) -> None:
-        """Record that a due document could not be read.
+        """Record that a due document could not be read, or that Banqup no longer has it.
 
         Raises:
             ServiceError: Other documents cannot be read either.
         """
+        if isinstance(error, NotFoundError):
+            gone = self.can_read_one()
+            self._recorder.advance(delivery, transitions.GONE if gone else transitions.Unread())
+            return
         candidate = Candidate(Document(), delivery, delivery)
         outcome = Outcome(candidate, None, error, faults.DOCUMENT)
         if not delivery.waits_for_rule:
