@@ -254,6 +254,7 @@ def marked(sample: InboxUpload | bool) -> InboxUpload:
     content = sample_document(0).content
     return InboxUpload(
         attachments=(Attachment("TEST-please-delete.xml", content),),
-        subject=translate(say("test document"), language()),
+        # A str, and no Text: the check must show the subject as it was sent, in any language.
+        subject=str(translate(say("test document"), language())),
         sender_name="TEST banqup-zenvoices",
     )

@@ -10,7 +10,7 @@ import pytest
 from attrs import evolve
 
 from banqup_client.testing import FakeFile, Fault
-from bridge import ConfigurationError, Skip, StoreError, Verification
+from bridge import ConfigurationError, Skip, StoreError, Verification, set_language
 from bridge._reports.render import Printable
 from bridge._reports.texts import translate
 from bridge.testing import try_mapper
@@ -142,6 +142,21 @@ async def test_the_exception_of_a_deep_look_is_in_english(
     for shown, said in ((check.detail, wanted.detail), (check.remedy, wanted.remedy)):
         assert shown == translate(said, lang)
         assert shown != said or not said
+
+
+@pytest.mark.parametrize("lang", ["en", "fr", "nl"])
+async def test_a_test_document_is_named_as_it_was_sent(lang: Any) -> None:
+    """Its subject is in the language of the process, and the check in another quotes it so."""
+    world = AsyncWorld()
+    set_language("nl")
+    try:
+        verification = await world.connect().verify(deep=True, sample=True, lang=lang)
+    finally:
+        set_language("en")
+    (item,) = world.zenvoices.inbox
+    (check,) = (check for check in verification.checks if check.name == "inbox.upload")
+    assert item.subject == "TEST, te verwijderen"
+    assert item.subject in check.detail
 
 
 async def test_what_waits_is_named_by_supplier_number_and_date() -> None:
