@@ -134,6 +134,15 @@ def _members(answer: ApiResponse, body: object) -> tuple[str, ...]:
     )
 
 
+def companies_ended_early() -> ProtocolError:
+    """Return the error for a company that may be in the rest of a list that ended early."""
+    message = Text(
+        "companies_ended_early",
+        "companies.list: the list ended early, and the company may be in the rest",
+    )
+    return ProtocolError(message, service=SERVICE, retryable=True, operation="companies.list")
+
+
 def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
     """Return the error for an answer to an API call; None if the call succeeded.
 

@@ -23,7 +23,7 @@ from zenvoices_client import InboxDocument
 
 def look(expected: Expectations, operation: str, *answers: Any) -> Check:
     """The check of an operation with these answers."""
-    checks = ContractChecks(expected, "en")
+    checks = ContractChecks(expected)
     checks.answered(operation, answers)
     (check,) = checks.made
     assert (checks.unreadable is check) == (check.outcome == "failed")
@@ -113,7 +113,7 @@ def test_advice_names_a_correction_only_where_one_could_help() -> None:
     """A path is corrected where nothing was found; waiting longer corrects no path."""
     missing = NotFoundError("inbox.list: 404", service="zenvoices", status=404)
     late = RateLimitedError("inbox.list: 429", service="zenvoices", status=429)
-    checks = ContractChecks(ZENVOICES, "en")
+    checks = ContractChecks(ZENVOICES)
     for error in (missing, late):
         with checks.calling("inbox.list"):
             raise error

@@ -6,7 +6,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import AsyncExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Never, Self
 
 from attrs import evolve
@@ -230,25 +229,17 @@ class AsyncConnection:
                 "not active: call activate(), or run banqup-zenvoices activate, before an export",
             )
             checkpoints = joined("; ", checkpoints, inactive)
-        known = session.head.companies
         # Use a copy of the checks. If the store is not readable, the company's number is compared
-        # with no known number. A run in another thread must not use such a number.
-        checks = evolve(self._checks)
-        found = {**await checks.all(known), "checkpoints": checkpoints}
+        # with no known number. A run in another thread must not use such a number. The copy begins
+        # without a number: one from before must not serve if the company is not found now.
+        checks = evolve(self._checks, company_id=0)
+        found = {**await checks.all(session.head.companies), "checkpoints": checkpoints}
         verification = verification_of(found, lang)
         if not deep:
             return verification
         from bridge._async._deep import look_deeper
 
-        return await look_deeper(
-            verification,
-            self._banqup,
-            self._zenvoices,
-            space_id=self.space_id,
-            company=partial(checks.company, known),
-            sample=sample,
-            lang=lang,
-        )
+        return await look_deeper(verification, evolve(self._context, checks=checks), sample)
 
     async def activate(self) -> Activation:
         """Record all present documents, so that only later ones are exported.
@@ -283,7 +274,7 @@ class AsyncConnection:
                     await claim.flush()
                     await self._checks.company(session.head.companies)
                     await baseline.record()
-                    await check_readable(self._banqup, self.space_id, baseline.example)
+                    await check_readable(self._context, baseline.example)
                     await baseline.commit(claim)
             return baseline.activation()
 

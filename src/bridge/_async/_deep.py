@@ -9,7 +9,6 @@ from __future__ import annotations
 import logging
 import tempfile
 import uuid
-from collections.abc import Awaitable, Callable
 from contextlib import suppress
 from datetime import UTC, datetime
 from typing import Any
@@ -22,11 +21,12 @@ from _client_kit._text import Text, joined
 from _contract_check.banqup import BANQUP
 from _contract_check.zenvoices import ZENVOICES
 from banqup_client import AsyncBanqupClient, Document
+from bridge._async._context import AsyncContext
 from bridge._reports.contract_checks import ContractChecks, rows_of
-from bridge._reports.texts import Lang, language, say, translate
-from bridge._reports.verification import Check, Verification
+from bridge._reports.texts import language, say, translate
+from bridge._reports.verification import Check, Verification, translated
 from bridge.testing._samples.sample import sample as sample_document
-from zenvoices_client import AsyncZenvoicesClient, Attachment, Company, InboxUpload
+from zenvoices_client import AsyncZenvoicesClient, Attachment, InboxUpload
 
 logger = logging.getLogger("bridge")
 
@@ -49,42 +49,38 @@ LOOK_UP_WRONG = Text(
 
 
 async def look_deeper(
-    verification: Verification,
-    banqup: AsyncBanqupClient,
-    zenvoices: AsyncZenvoicesClient,
-    *,
-    space_id: str,
-    company: Callable[[], Awaitable[Company]],
-    sample: InboxUpload | bool | None,
-    lang: Lang,
+    verification: Verification, context: AsyncContext, sample: InboxUpload | bool | None
 ) -> Verification:
     """Return the verification with one more check for each operation.
 
     The calls only read, unless a test document is to be sent.
+
+    Args:
+        verification: The checks of the prerequisites, in the language to use.
+        context: The connection; its ``checks`` know the company's number only if this verify()
+            found it.
+        sample: The test document to send, or whether to send an invented one.
     """
-    source, target = ContractChecks(BANQUP, lang), ContractChecks(ZENVOICES, lang)
-    await _read_banqup(source, banqup, space_id)
-    try:
-        known = await company()
-    except ServiceError:  # the check of the company code reports this error
-        known = Company()
-    await _read_zenvoices(target, zenvoices, known.id)
-    if sample and (verification.error is not None or known.id is None):
+    source, target = ContractChecks(BANQUP), ContractChecks(ZENVOICES)
+    company_id = context.checks.company_id
+    await _read_banqup(source, context.banqup, context.space_id)
+    await _read_zenvoices(target, context.zenvoices, company_id)
+    if sample and (verification.error is not None or not company_id):
         note = Text("not_sent_checks", "other checks failed, so nothing was sent")
         target.skipped(note, "inbox.upload")
-    elif sample and known.id is not None:
-        await _send(target, zenvoices, known.code or "", known.id, marked(sample))
+    elif sample:
+        await _send(target, context, marked(sample))
     checks = source.made + target.made
     error = verification.error
     failed = next((check for check in checks if check.outcome == "failed"), None)
     if error is None and failed is not None:
         error = _error(failed, failed.code)
-    return evolve(verification, checks=(*verification.checks, *checks), error=error)
+    # Translate only now: the error above stays in English, whatever the language of the checks.
+    shown = (translated(check, verification.lang) for check in checks)
+    return evolve(verification, checks=(*verification.checks, *shown), error=error)
 
 
-async def check_readable(
-    banqup: AsyncBanqupClient, space_id: str, document: Document | None
-) -> None:
+async def check_readable(context: AsyncContext, document: Document | None) -> None:
     """Check, before an activation, that one listed document can be read with its file.
 
     An answer that cannot be read raises an error. Any other failure of a call is only logged: the
@@ -95,8 +91,8 @@ async def check_readable(
     """
     if document is None:
         return
-    checks = ContractChecks(BANQUP, "en")
-    await _read_document(checks, banqup, space_id, document)
+    checks = ContractChecks(BANQUP)
+    await _read_document(checks, context.banqup, context.space_id, document)
     if checks.unreadable is not None:
         raise _error(checks.unreadable, "unreadable")
     for check in checks.made:
@@ -173,17 +169,17 @@ async def _read_document(
 
 
 async def _read_zenvoices(
-    checks: ContractChecks, client: AsyncZenvoicesClient, company_id: int | None
+    checks: ContractChecks, client: AsyncZenvoicesClient, company_id: int
 ) -> None:
     """Make the calls that an export makes to Zenvoices except the upload.
 
-    ``company_id`` is None if the company is not known.
+    ``company_id`` is 0 if the company is not known.
     """
     with checks.calling("companies.list"):
         companies = await anext(client.companies.list(page_size=50).pages())
         rows = rows_of(companies.items, companies.unreadable, under="items")
         checks.answered("companies.list", [rows])
-    if company_id is None:
+    if not company_id:
         note = Text("no_company", "the company is not known")
         checks.skipped(note, "inbox.list", "inbox.details")
         return
@@ -225,24 +221,19 @@ async def _look_up(
         checks.wrong(name, note, LOOK_UP_WRONG)
 
 
-async def _send(
-    checks: ContractChecks,
-    client: AsyncZenvoicesClient,
-    code: str,
-    company_id: int,
-    upload: InboxUpload,
-) -> None:
+async def _send(checks: ContractChecks, context: AsyncContext, upload: InboxUpload) -> None:
     """Send one test document and look it up by its external id."""
+    inbox, company_id = context.zenvoices.inbox, context.checks.company_id
     name, subject = "inbox.upload", upload.subject or ""
     external_id = _new_id("test")
     logger.warning(
         "verify(sample=) now sends one test document to the company %r in Zenvoices: %r, "
         "external id %s. Delete it there afterwards.",
-        *(code, subject, external_id),
+        *(context.company_code, subject, external_id),
     )
     with checks.calling(name):
-        sent = await client.inbox.upload(upload, company_id=company_id, external_id=external_id)
-        found = await client.inbox.find(external_id=external_id, company_id=company_id)
+        sent = await inbox.upload(upload, company_id=company_id, external_id=external_id)
+        found = await inbox.find(external_id=external_id, company_id=company_id)
         if found.outcome == "found":
             note = Text("read_back", "sent as {0!r}, and found when read back", subject)
             checks.answered(name, [encode(sent)], note)
@@ -263,6 +254,7 @@ def marked(sample: InboxUpload | bool) -> InboxUpload:
     content = sample_document(0).content
     return InboxUpload(
         attachments=(Attachment("TEST-please-delete.xml", content),),
-        subject=translate(say("test document"), language()),
+        # A str, and no Text: the check must show the subject as it was sent, in any language.
+        subject=str(translate(say("test document"), language())),
         sender_name="TEST banqup-zenvoices",
     )

@@ -6,14 +6,14 @@ from collections.abc import Sequence
 
 from attrs import define
 
-from _client_kit._errors import NotFoundError, ProtocolError, ServiceError
+from _client_kit._errors import NotFoundError, ServiceError
 from _client_kit._operations import USER_CODE
 from _client_kit._text import Text
 from banqup_client import NOT_WHITELISTED, AsyncBanqupClient, Space
 from bridge._errors import setting_error
 from bridge._reports.render import plain
 from zenvoices_client import AsyncZenvoicesClient, Company
-from zenvoices_client._dialect import COMPANY_CODE_HINT
+from zenvoices_client._dialect import COMPANY_CODE_HINT, companies_ended_early
 
 MOST_SPACES = 5
 _OTHER_SPACES = Text(
@@ -157,13 +157,7 @@ class AsyncChecks:
                     "Manage > Organisation > Companies.",
                 )
         if not listing.complete:
-            message = Text(
-                "companies_ended_early",
-                "companies.list: the list ended early, and the company may be in the rest",
-            )
-            raise ProtocolError(
-                message, service="zenvoices", retryable=True, operation="companies.list"
-            )
+            raise companies_ended_early()
 
 
 def _first_failure(

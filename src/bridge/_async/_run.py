@@ -10,12 +10,7 @@ from datetime import datetime, timedelta
 
 from attrs import evolve
 
-from _client_kit._errors import (
-    NotFoundError,
-    OutcomeUnknownError,
-    ProtocolError,
-    ServiceError,
-)
+from _client_kit._errors import OutcomeUnknownError, ProtocolError, ServiceError
 from _client_kit._response import Page
 from _client_kit._text import Text, joined
 from banqup_client import Document
@@ -377,13 +372,6 @@ class AsyncRun:
                 break
             try:
                 document = await self._banqup.documents.get(self._space_id, delivery.document_id)
-            except NotFoundError:
-                event: transitions.Event = transitions.GONE
-                if not await self._sending.can_read_one():
-                    event = transitions.Unread()
-                self._recorder.seen[delivery.document_id] = delivery.state
-                self._recorder.advance(delivery, event)
-                continue
             except ServiceError as error:
                 self._recorder.seen[delivery.document_id] = delivery.state
                 await self._sending.unread(delivery, error)

@@ -11,7 +11,7 @@ from typing import Any
 from attrs import define, evolve, field
 
 from _client_kit import _runtime_async as runtime
-from _client_kit._errors import OutcomeUnknownError, ServiceError, StoreError
+from _client_kit._errors import NotFoundError, OutcomeUnknownError, ServiceError, StoreError
 from _client_kit._files import os_reason
 from _client_kit._text import Text
 from banqup_client import Document, FileNotReadyError
@@ -175,6 +175,7 @@ class AsyncSending:
                 await self._fetch(queue, workers, len(ready))
             for item in await self._intended(chosen, queue):
                 uploading += 1
+                self._recorder.sent[item.candidate.delivery.document_id] = item.sent
                 await workers.start(self._transfer.upload, item)
             if self._first is not None and self.fault is None:
                 first, self._first = self._first, None
@@ -244,11 +245,15 @@ class AsyncSending:
     # Results of workers
 
     async def unread(self, delivery: Delivery, error: ServiceError) -> None:
-        """Record that a due document could not be read.
+        """Record that a due document could not be read, or that Banqup no longer has it.
 
         Raises:
             ServiceError: Other documents cannot be read either.
         """
+        if isinstance(error, NotFoundError):
+            gone = await self.can_read_one()
+            self._recorder.advance(delivery, transitions.GONE if gone else transitions.Unread())
+            return
         candidate = Candidate(Document(), delivery, delivery)
         outcome = Outcome(candidate, None, error, faults.DOCUMENT)
         if not delivery.waits_for_rule:
@@ -278,7 +283,7 @@ class AsyncSending:
         self._recorder.report_function(error)
         uploaded = candidate.delivery.state == "sending"
         delivery = self._recorder.transition(candidate.delivery, event)
-        self._recorder.record(candidate.stored, delivery, outcome.sent)
+        self._recorder.record(candidate.stored, delivery)
         if isinstance(event, transitions.Arrived):
             self._arrived(delivery, uploaded=uploaded)
         elif isinstance(event, transitions.InDoubt):

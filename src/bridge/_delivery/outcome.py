@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
-from typing import Any
 
 from attrs import field, frozen
 
@@ -42,7 +40,6 @@ class Outcome:
         operation: The name of the operation that failed, such as ``files.details``; `MAPPER` or
             `FUNCTION` of :mod:`bridge._delivery.faults`; or empty.
         passed: The operations that worked for this document.
-        sent: Details of the upload, for the report.
     """
 
     candidate: Candidate
@@ -50,7 +47,6 @@ class Outcome:
     error: Exception | None = None
     operation: str = ""
     passed: frozenset[str] = frozenset()
-    sent: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
 
 
 def label_of(document: Document, subject: str | None = None) -> str:

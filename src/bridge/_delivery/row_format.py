@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import json
 import math
-import sys
 from collections.abc import Callable, Mapping
 from datetime import UTC, datetime
 from typing import Any
@@ -141,7 +140,8 @@ def _versioned(text: str, what: str) -> dict[str, Any]:
     return value
 
 
-# Readers of JSON values. Each returns the value of a field, or raises TypeError or ValueError.
+# Readers of JSON values. Each returns the value of a field, or raises TypeError, ValueError or
+# OverflowError.
 
 
 def _exactly(kind: type[Any]) -> Callable[[Any], Any]:
@@ -165,9 +165,8 @@ def _string(value: Any) -> str:
 
 
 def _number(value: Any) -> Any:
-    # JSON's integers have no limit, but a float has one. NaN is refused too: every comparison
-    # with it is False.
-    if type(value) in (int, float) and abs(value) <= sys.float_info.max:
+    # A whole number in JSON may be too large for a float; isfinite() then raises OverflowError.
+    if type(value) in (int, float) and math.isfinite(value):
         return value
     raise TypeError
 
@@ -176,10 +175,7 @@ def _time(value: Any) -> datetime:
     time = datetime.fromisoformat(value)
     if time.tzinfo is None:
         raise ValueError
-    try:
-        return time.astimezone(UTC)
-    except OverflowError:
-        raise ValueError from None
+    return time.astimezone(UTC)
 
 
 def _control(value: Any) -> tuple[str, int]:
@@ -235,7 +231,7 @@ def delivery_of(row: Row) -> Delivery:
         members = {name: _read(_DELIVERY_TYPES[name], item) for name, item in value.items()}
         due = _read("float | None", row.due)
         return Delivery(document_id=row.id, state=row.state, due=due, **members)
-    except (TypeError, ValueError, KeyError):
+    except (TypeError, ValueError, KeyError, OverflowError):
         raise damaged(THE_CHECKPOINT, what) from None
 
 
@@ -248,7 +244,7 @@ def head_of(text: str, binding: Mapping[str, Any]) -> Head:
     value = _versioned(text, _HEAD)
     try:
         head = Head(**{name: _read(_HEAD_TYPES[name], item) for name, item in value.items()})
-    except (TypeError, ValueError, KeyError):
+    except (TypeError, ValueError, KeyError, OverflowError):
         raise damaged(THE_CHECKPOINT, _HEAD) from None
     if head.binding != binding:
         raise store_error(

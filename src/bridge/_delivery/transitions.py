@@ -16,6 +16,17 @@ class Event:
 
 
 @frozen
+class ReasonedEvent(Event):
+    """An event with a reason.
+
+    Attributes:
+        reason: Why it happened, as text for people.
+    """
+
+    reason: str
+
+
+@frozen
 class Listed(Event):
     """Banqup showed the document, in a list or in answer to a call for this document alone.
 
@@ -34,32 +45,22 @@ class Listed(Event):
     files: str | None = None
 
 
-@frozen
-class NotReady(Event):
-    """The document's files cannot be fetched yet.
-
-    Attributes:
-        reason: Why, as text for people.
-    """
-
-    reason: str
+class NotReady(ReasonedEvent):
+    """The document's files cannot be fetched yet."""
 
 
-@frozen
 class Unread(Event):
     """The document was due, but it could not be read."""
 
 
 @frozen
-class Skipped(Event):
+class Skipped(ReasonedEvent):
     """The document must not be exported, or Banqup no longer has it.
 
     Attributes:
-        reason: Why, as text for people.
         gone: Whether Banqup no longer has the document. If Banqup lists it again, it waits again.
     """
 
-    reason: str
     gone: bool = False
 
 
@@ -100,56 +101,43 @@ class Arrived(Event):
 
 
 @frozen
-class Refused(Event):
+class Refused(ReasonedEvent):
     """An attempt failed because of this document, which is charged for it.
 
     Attributes:
-        reason: Why, as text for people.
         final: Whether to give the document up at once.
     """
 
-    reason: str
     final: bool = False
 
 
 @frozen
-class Held(Event):
+class Held(ReasonedEvent):
     """A call for this document, or the user's code, failed, and it is still open who is to blame.
 
     The end of the run decides whether to charge the document.
 
     Attributes:
-        reason: Why, as text for people.
         suspect: Whether all other documents are sent before this one from now on.
     """
 
-    reason: str
     suspect: bool = True
 
 
-@frozen
-class AttemptRefunded(Event):
+class AttemptRefunded(ReasonedEvent):
     """An attempt was charged, but the document turned out not to be the cause."""
 
-    reason: str
 
-
-@frozen
-class NotSent(Event):
+class NotSent(ReasonedEvent):
     """The document counts as not sent, so it waits to be sent again.
 
     A call failed for a reason that is not the document's, look-ups did not find the document, or a
     person or ``on_uncertain="resend"`` decided so.
     """
 
-    reason: str
 
-
-@frozen
-class InDoubt(Event):
+class InDoubt(ReasonedEvent):
     """The upload ended without a clear answer: the document may have arrived."""
-
-    reason: str
 
 
 @frozen
@@ -174,14 +162,10 @@ class NoControl(Event):
     at: datetime
 
 
-@frozen
-class Undecidable(Event):
+class Undecidable(ReasonedEvent):
     """Look-ups cannot tell whether the document arrived."""
 
-    reason: str
 
-
-@frozen
 class Requested(Event):
     """A person called resend() for the document."""
 

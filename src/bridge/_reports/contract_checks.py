@@ -21,8 +21,8 @@ from _client_kit._status import CONTRACT_HINT
 from _client_kit._text import Text, joined
 from _contract_check.expectations import Expectations
 from _contract_check.openapi_schema import Schema, Shape, below, letters
-from bridge._reports.texts import Lang, say
-from bridge._reports.verification import Check, failed, translated
+from bridge._reports.texts import say
+from bridge._reports.verification import Check, failed
 
 MOST_NAMES = 12
 _KINDS: dict[Any, str] = {
@@ -39,7 +39,7 @@ _KINDS: dict[Any, str] = {
 
 
 class ContractChecks:
-    """The checks of one service's operations.
+    """The checks of one service's operations, in English.
 
     Attributes:
         made: The checks, also those of operations that were skipped.
@@ -47,11 +47,10 @@ class ContractChecks:
             an answer that an export cannot use. None if there is no such check.
     """
 
-    def __init__(self, expected: Expectations, lang: Lang) -> None:
+    def __init__(self, expected: Expectations) -> None:
         self.made: list[Check] = []
         self.unreadable: Check | None = None
         self._expected = expected
-        self._lang: Lang = lang
 
     @contextmanager
     def calling(self, operation: str) -> Generator[None]:
@@ -69,19 +68,19 @@ class ContractChecks:
                 patch = json.dumps({operation: {"path": "..."}})
                 address = Text("hint_address", template, self._expected.client, patch)
                 check = evolve(check, remedy=joined(" ", error.hint, address))
-            check = self._add(check)
+            self.made.append(check)
             if isinstance(error, (ConfigurationError, ProtocolError)):
                 self.unreadable = self.unreadable or check
 
     def skipped(self, note: str, *operations: str) -> None:
         """Add a check for each operation that was not called, with the reason."""
         for operation in operations:
-            self._add(Check(operation, say("operation", operation), "skipped", note))
+            self.made.append(Check(operation, say("operation", operation), "skipped", note))
 
     def wrong(self, operation: str, note: str, remedy: str) -> None:
         """Add the check of an operation whose answer an export cannot use."""
-        title = say("operation", operation)
-        check = self._add(Check(operation, title, "failed", note, remedy, "unlike"))
+        check = Check(operation, say("operation", operation), "failed", note, remedy, "unlike")
+        self.made.append(check)
         self.unreadable = self.unreadable or check
 
     def answered(self, operation: str, answers: Iterable[Any], note: str = "") -> None:
@@ -119,7 +118,7 @@ class ContractChecks:
                 )
             )
         if not details:
-            self._add(Check(operation, say("operation", operation), "ok", note))
+            self.made.append(Check(operation, say("operation", operation), "ok", note))
             return
         advice = Text(
             "hint_restructure",
@@ -129,11 +128,6 @@ class ContractChecks:
             f'{expected.client}(operations={{"{operation}": ...}})',
         )
         self.wrong(operation, joined("; ", *details), advice)
-
-    def _add(self, check: Check) -> Check:
-        check = translated(check, self._lang)
-        self.made.append(check)
-        return check
 
 
 def rows_of(items: Iterable[Any], unreadable: int, *, under: str) -> Any:

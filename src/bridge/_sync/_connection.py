@@ -7,7 +7,6 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import ExitStack
-from functools import partial
 from typing import TYPE_CHECKING, Any, Literal, Never, Self
 
 from attrs import evolve
@@ -229,25 +228,17 @@ class Connection:
                 "not active: call activate(), or run banqup-zenvoices activate, before an export",
             )
             checkpoints = joined("; ", checkpoints, inactive)
-        known = session.head.companies
         # Use a copy of the checks. If the store is not readable, the company's number is compared
-        # with no known number. A run in another thread must not use such a number.
-        checks = evolve(self._checks)
-        found = {**checks.all(known), "checkpoints": checkpoints}
+        # with no known number. A run in another thread must not use such a number. The copy begins
+        # without a number: one from before must not serve if the company is not found now.
+        checks = evolve(self._checks, company_id=0)
+        found = {**checks.all(session.head.companies), "checkpoints": checkpoints}
         verification = verification_of(found, lang)
         if not deep:
             return verification
         from bridge._sync._deep import look_deeper
 
-        return look_deeper(
-            verification,
-            self._banqup,
-            self._zenvoices,
-            space_id=self.space_id,
-            company=partial(checks.company, known),
-            sample=sample,
-            lang=lang,
-        )
+        return look_deeper(verification, evolve(self._context, checks=checks), sample)
 
     def activate(self) -> Activation:
         """Record all present documents, so that only later ones are exported.
@@ -282,7 +273,7 @@ class Connection:
                     claim.flush()
                     self._checks.company(session.head.companies)
                     baseline.record()
-                    check_readable(self._banqup, self.space_id, baseline.example)
+                    check_readable(self._context, baseline.example)
                     baseline.commit(claim)
             return baseline.activation()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 
 import logging
 from collections import Counter
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from contextlib import suppress
 from datetime import datetime
 from typing import Any
@@ -38,6 +38,7 @@ class RunRecorder:
         seen: The state of each document that this run listed, or read because it was due, by
             canonical id.
         rows: The lines of the report, by document id.
+        sent: Details of each upload that was begun, for the report, by document id.
         unknown: How many documents have each status or folder that the rule does not know.
         notes: The notes of the report, in order.
         counts: Numbers of the report, by the name of the attribute, such as ``exported``.
@@ -50,6 +51,7 @@ class RunRecorder:
     _session: CheckpointSession
     seen: dict[str, str] = field(factory=dict[str, str])
     rows: dict[str, DeliveryRow] = field(factory=dict[str, DeliveryRow])
+    sent: dict[str, dict[str, Any]] = field(factory=dict[str, dict[str, Any]])
     unknown: Counter[str] = field(factory=Counter[str])
     notes: dict[str, None] = field(factory=dict[str, None])
     counts: Counter[str] = field(factory=Counter[str])
@@ -73,9 +75,9 @@ class RunRecorder:
             if self._log_own_code(reason, error):
                 self.note(reason)
 
-    def line(self, delivery: Delivery, sent: Mapping[str, Any] | None = None) -> DeliveryRow:
+    def line(self, delivery: Delivery) -> DeliveryRow:
         """Put the line of a delivery into the report, and return it."""
-        row = delivery_row(delivery, **(sent or {}))
+        row = delivery_row(delivery, **self.sent.get(delivery.document_id, {}))
         if delivery.document_id in self.seen:
             self.seen[delivery.document_id] = delivery.state
         self.rows[delivery.document_id] = row
@@ -96,28 +98,17 @@ class RunRecorder:
         self.record(stored, new)
         return new
 
-    def record(
-        self,
-        stored: Delivery | None,
-        new: Delivery,
-        sent: Mapping[str, Any] | None = None,
-        *,
-        settled: bool = False,
-    ) -> None:
+    def record(self, stored: Delivery | None, new: Delivery, *, settled: bool = False) -> None:
         """Queue a delivery and its event for the next commit, and add its line to the report.
 
         Args:
             stored: The delivery in the store; None if the store has none.
             new: The delivery to save.
-            sent: Details of its upload, for the report.
             settled: Whether a look-up found that an earlier upload has arrived.
         """
         if not self._context.dry_run:
             self._session.put(stored, new)
-        before = self.rows.get(new.document_id)
-        if sent is None and before is not None:
-            sent = {"subject": before.subject, "sender_name": before.sender_name}
-        row = self.line(new, sent)
+        row = self.line(new)
         self._pending.append(events.DocumentSettled(row) if settled else _TOLD[new.state](row))
 
     def report_own_code(self, reason: str, error: Exception | None) -> None:

@@ -200,20 +200,17 @@ class Transfer:
             failure = error
         else:
             event = self._arrived(prepared, company_id, document)
-            passed = frozenset({faults.UPLOAD, faults.FUNCTION})
-            return Outcome(candidate, event, passed=passed, sent=prepared.sent)
+            return Outcome(candidate, event, passed=frozenset({faults.UPLOAD, faults.FUNCTION}))
         finally:
             for spool in prepared.spools:
                 spool.close()
         if not faults.in_doubt(failure, began=began):
-            operation = faults.operation_of(failure, faults.UPLOAD)
-            return Outcome(candidate, None, failure, operation, sent=prepared.sent)
+            return Outcome(candidate, None, failure, faults.operation_of(failure, faults.UPLOAD))
         found = self._look_up(prepared, company_id)
         if found is not None:
-            passed = frozenset({faults.UPLOAD})
-            return Outcome(candidate, found, failure, passed=passed, sent=prepared.sent)
+            return Outcome(candidate, found, failure, passed=frozenset({faults.UPLOAD}))
         doubt = transitions.InDoubt(faults.reason_of(failure))
-        return Outcome(candidate, doubt, failure, faults.UPLOAD, sent=prepared.sent)
+        return Outcome(candidate, doubt, failure, faults.UPLOAD)
 
     def _arrived(
         self, prepared: Prepared, company_id: int, document: InboxDocument

@@ -15,7 +15,7 @@ from _client_kit._status import CONTRACT_HINT
 from _client_kit._text import Text, joined
 from zenvoices_client._asked import AskedRecord
 from zenvoices_client._async._lists import AsyncPages
-from zenvoices_client._dialect import COMPANY_CODE_HINT, member
+from zenvoices_client._dialect import COMPANY_CODE_HINT, companies_ended_early, member
 from zenvoices_client._models import Company
 
 SHOWN_CODES = 50
@@ -101,11 +101,7 @@ class AsyncCompanies(AsyncPages[Company]):
         if not matches:
             if not listing.complete:
                 # The company with the exact code may be on a page that was not read.
-                message = Text(
-                    "companies_ended_early",
-                    "companies.list: the list ended early, and the company may be in the rest",
-                )
-                raise ProtocolError(message, service="zenvoices", retryable=True)
+                raise companies_ended_early()
             matches = [it for it in companies if _code_of(it).casefold() == wanted.casefold()]
         if len(matches) != 1:
             raise _ambiguous(wanted, len(matches), companies)

@@ -11,8 +11,9 @@ import pytest
 from attrs import evolve
 
 from banqup_client.testing import FakeFile, Fault
-from bridge import Skip, StoreError
+from bridge import ConfigurationError, Skip, StoreError, Verification, set_language
 from bridge._reports.render import Printable
+from bridge._reports.texts import translate
 from bridge.testing import try_mapper
 from support.bridge_world import DAY, HOUR, World, invoice
 
@@ -98,6 +99,63 @@ def test_no_output_holds_a_sentence_in_english(lang: Any) -> None:
             left = set(re.findall(r"\b[a-z]+\b", ours)) & (set(ENGLISH.split()) - BOTH[lang])
             assert left == set(), (left, text)
     assert count >= 20
+
+
+NO_DOCUMENT = {"__abp": True, "success": False, "error": {"message": "Not found."}}
+
+
+def looked(operation: str, fault: Fault, times: dict[str, Any], lang: Any) -> Verification:
+    """A deep look with a test document, in which one operation has a fault."""
+    world = World()
+    world.one()
+    fake = world.zenvoices if operation.startswith("inbox.") else world.banqup
+    fake.faults.add(operation, action=fault, **times)
+    return world.connect().verify(deep=True, sample=True, lang=lang)
+
+
+@pytest.mark.parametrize("lang", ["fr", "nl"])
+@pytest.mark.parametrize(
+    ("operation", "fault", "times"),
+    [
+        ("documents.get", Fault.status(500), {}),
+        ("files.details", Fault.status(404, "<html>"), {}),
+        ("files.details", Fault.status(200, {"downloadURL": "x"}), {}),
+        ("inbox.details", Fault.status(404, "<html>"), {"nth": 1}),
+        ("inbox.upload", Fault.status(200, {"number": "one"}), {}),
+        ("inbox.details", Fault.status(404, NO_DOCUMENT), {"nth": 2}),
+    ],
+    ids=["banqup", "no call", "other names", "zenvoices", "sample", "not read back"],
+)
+def test_the_exception_of_a_deep_look_is_in_english(
+    operation: str, fault: Fault, times: dict[str, Any], lang: Any
+) -> None:
+    """Its message and its remedy, while the checks are in the reader's language."""
+    english = looked(operation, fault, times, "en")
+    verification = looked(operation, fault, times, lang)
+    with pytest.raises(ConfigurationError) as caught:
+        verification.raise_for_failure()
+    assert str(caught.value) == str(english.error)
+    check, wanted = verification.failed[0], english.failed[0]
+    assert wanted.detail in caught.value.message
+    assert caught.value.hint == (wanted.remedy or None)
+    for shown, said in ((check.detail, wanted.detail), (check.remedy, wanted.remedy)):
+        assert shown == translate(said, lang)
+        assert shown != said or not said
+
+
+@pytest.mark.parametrize("lang", ["en", "fr", "nl"])
+def test_a_test_document_is_named_as_it_was_sent(lang: Any) -> None:
+    """Its subject is in the language of the process, and the check in another quotes it so."""
+    world = World()
+    set_language("nl")
+    try:
+        verification = world.connect().verify(deep=True, sample=True, lang=lang)
+    finally:
+        set_language("en")
+    (item,) = world.zenvoices.inbox
+    (check,) = (check for check in verification.checks if check.name == "inbox.upload")
+    assert item.subject == "TEST, te verwijderen"
+    assert item.subject in check.detail
 
 
 def test_what_waits_is_named_by_supplier_number_and_date() -> None:

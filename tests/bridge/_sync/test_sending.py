@@ -161,6 +161,10 @@ def test_five_refusals_with_nothing_delivered_stop_the_run() -> None:
     assert (world.calls("inbox.upload"), caught.value.report.refused) == (5, 5)
     first = set(world.rows)
     assert len(first) == 5
+    # What was tried is shown with its file, and what was left for the next run is not.
+    lines = caught.value.report.deliveries
+    assert {row.document_id for row in lines if row.file_name and row.size} == first
+    assert len(lines) == 8
     assert {world.delivery(document).attempts for document in first} == {0}
     world.zenvoices.refuse_when(None)
     assert connection.export_new().exported == 3

@@ -243,6 +243,7 @@ async def test_a_code_is_not_taken_for_another_from_a_list_that_ended_early() ->
 
     client = AsyncZenvoicesClient(login(), transport=httpx.MockTransport(page))
     assert (await client.companies.resolve("ABC")).id == 1
-    with pytest.raises(ProtocolError, match="ended early"):
+    with pytest.raises(ProtocolError, match="ended early") as caught:
         await client.companies.resolve("abc")
+    assert (caught.value.operation, caught.value.retryable) == ("companies.list", True)
     await client.aclose()

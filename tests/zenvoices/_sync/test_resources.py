@@ -236,6 +236,7 @@ def test_a_code_is_not_taken_for_another_from_a_list_that_ended_early() -> None:
 
     client = ZenvoicesClient(login(), transport=httpx.MockTransport(page))
     assert client.companies.resolve("ABC").id == 1
-    with pytest.raises(ProtocolError, match="ended early"):
+    with pytest.raises(ProtocolError, match="ended early") as caught:
         client.companies.resolve("abc")
+    assert (caught.value.operation, caught.value.retryable) == ("companies.list", True)
     client.close()
