@@ -100,7 +100,7 @@ def library_side() -> Callable[[], object]:
         ssl_context=None,
     )
     path = {"document_id": "3fa85f64-5717-4562-b3fc-2c963f66afa6"}
-    return lambda: calls.call(get, path=path)
+    return lambda: calls.call(get, limit=calls.limit(None), path=path)
 
 
 def bare_side() -> Callable[[], object]:

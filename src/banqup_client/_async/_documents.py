@@ -85,8 +85,7 @@ class AsyncDocuments(AsyncCallGroup):
                     token=asked_token,
                     size=page_size,
                 ),
-                timeout=timeout,
-                deadline=deadline,
+                limit=self._calls.limit(deadline, timeout),
             )
             rows = rows_in(payload, "documents", operation, answer)
             following, total, size = (payload.get(name) for name in ("next", "total", "size"))
@@ -179,8 +178,7 @@ class AsyncDocuments(AsyncCallGroup):
             wanted_id=document_id,
             path={"space_id": space_id, "document_id": document_id},
             asked=partial(AskedDocument, space_id=space_id, document_id=document_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
 
     async def create(
@@ -242,8 +240,7 @@ class AsyncDocuments(AsyncCallGroup):
             path={"space_id": space_id},
             json=body,
             asked=partial(AskedSpace, space_id=space_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
 
 

@@ -59,14 +59,16 @@ class AsyncFiles(AsyncCallGroup):
             NotFoundError: The space has no such file.
             ProtocolError: The answer is a file with another id.
         """
+        return await self._details(space_id, file_id, self._calls.limit(deadline, timeout))
+
+    async def _details(self, space_id: str, file_id: str, limit: Deadline) -> FileDetails:
         return await self._call_one(
             "files.details",
             FileDetails,
             wanted_id=file_id,
             path={"space_id": space_id, "file_id": file_id},
             asked=partial(AskedFile, space_id=space_id, file_id=file_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=limit,
         )
 
     async def create(
@@ -114,8 +116,7 @@ class AsyncFiles(AsyncCallGroup):
             path={"space_id": space_id},
             json={name: value for name, value in body.items() if value is not None},
             asked=partial(AskedSpace, space_id=space_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
 
     async def upload(
@@ -277,9 +278,7 @@ class AsyncFiles(AsyncCallGroup):
         own = operation.function is not None
         details = FileDetails(id=file_id)
         if not own or self._contract["files.details"].function is not None:
-            details = await self.details(
-                space_id, file_id, timeout=limit.timeout, deadline=limit.remaining()
-            )
+            details = await self._details(space_id, file_id, limit)
         if details.status == "REJECTED":
             message = Text("infected", "files.download: Banqup's virus scan rejected the file")
             raise FileRefusedError(message, service="banqup")

@@ -86,8 +86,7 @@ class Documents(CallGroup):
                     token=asked_token,
                     size=page_size,
                 ),
-                timeout=timeout,
-                deadline=deadline,
+                limit=self._calls.limit(deadline, timeout),
             )
             rows = rows_in(payload, "documents", operation, answer)
             following, total, size = (payload.get(name) for name in ("next", "total", "size"))
@@ -180,8 +179,7 @@ class Documents(CallGroup):
             wanted_id=document_id,
             path={"space_id": space_id, "document_id": document_id},
             asked=partial(AskedDocument, space_id=space_id, document_id=document_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
 
     def create(
@@ -243,8 +241,7 @@ class Documents(CallGroup):
             path={"space_id": space_id},
             json=body,
             asked=partial(AskedSpace, space_id=space_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
 
 

@@ -60,14 +60,16 @@ class Files(CallGroup):
             NotFoundError: The space has no such file.
             ProtocolError: The answer is a file with another id.
         """
+        return self._details(space_id, file_id, self._calls.limit(deadline, timeout))
+
+    def _details(self, space_id: str, file_id: str, limit: Deadline) -> FileDetails:
         return self._call_one(
             "files.details",
             FileDetails,
             wanted_id=file_id,
             path={"space_id": space_id, "file_id": file_id},
             asked=partial(AskedFile, space_id=space_id, file_id=file_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=limit,
         )
 
     def create(
@@ -115,8 +117,7 @@ class Files(CallGroup):
             path={"space_id": space_id},
             json={name: value for name, value in body.items() if value is not None},
             asked=partial(AskedSpace, space_id=space_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
 
     def upload(
@@ -274,9 +275,7 @@ class Files(CallGroup):
         own = operation.function is not None
         details = FileDetails(id=file_id)
         if not own or self._contract["files.details"].function is not None:
-            details = self.details(
-                space_id, file_id, timeout=limit.timeout, deadline=limit.remaining()
-            )
+            details = self._details(space_id, file_id, limit)
         if details.status == "REJECTED":
             message = Text("infected", "files.download: Banqup's virus scan rejected the file")
             raise FileRefusedError(message, service="banqup")

@@ -66,8 +66,7 @@ class AsyncCompanies(AsyncPages[Company]):
             operation,
             path={"company_id": company_id},
             asked=partial(AskedRecord, id=company_id, company_id=company_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
         inner = member(payload, "administration")
         return decode(Company, object_in(inner if is_object(inner) else payload, operation, answer))

@@ -61,15 +61,13 @@ class AsyncPages(AsyncCallGroup, Generic[T]):
         sent = {name: value for name, value in filters.items() if value is not None}
 
         async def fetch(skip: Any) -> Page[T]:
-            next_limit = limit()
             payload, answer = await self._calls.call(
                 operation,
                 json={**sent, "maxResultCount": page_size, "skipCount": skip},
                 asked=partial(
                     AskedPage, skip=skip, size=page_size, company_id=company_id, sorting=sorting
                 ),
-                timeout=next_limit.timeout,
-                deadline=next_limit.remaining(),
+                limit=limit(),
             )
             rows = rows_in(payload, "items", operation, answer)
             total = member(payload, "totalCount")

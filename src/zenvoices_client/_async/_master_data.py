@@ -9,6 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from _client_kit._async._calls import AsyncCalls
+from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
 from zenvoices_client import _master_models as models
@@ -24,8 +25,7 @@ class AsyncKeyedRecords(AsyncRecords[T]):
     async def _get(
         self,
         company_id: int,
-        timeout: float | None,
-        deadline: float | None,
+        limit: Deadline,
         *,
         verb: str = "get",
         **key: str | None,
@@ -39,8 +39,7 @@ class AsyncKeyedRecords(AsyncRecords[T]):
             self._model,
             query={"company_id": company_id, **given},
             asked=partial(AskedRecord, company_id=company_id, **given),
-            timeout=timeout,
-            deadline=deadline,
+            limit=limit,
         )
 
 
@@ -73,9 +72,8 @@ class AsyncCodedRecords(AsyncKeyedRecords[T]):
             NotFoundError: The company has no such record.
         """
         verb = "get" if external_id is None else self._verb_by_external_id
-        return await self._get(
-            company_id, timeout, deadline, verb=verb, code=code, external_id=external_id
-        )
+        limit = self._calls.limit(deadline, timeout)
+        return await self._get(company_id, limit, verb=verb, code=code, external_id=external_id)
 
 
 class AsyncAccounts(AsyncCodedRecords[models.Account]):
@@ -110,9 +108,8 @@ class AsyncPurchaseOrders(AsyncKeyedRecords[models.PurchaseOrder]):
         Raises:
             NotFoundError: The company has no such purchase order.
         """
-        return await self._get(
-            company_id, timeout, deadline, number=number, external_id=external_id
-        )
+        limit = self._calls.limit(deadline, timeout)
+        return await self._get(company_id, limit, number=number, external_id=external_id)
 
 
 class AsyncFinancialTransactions(AsyncRecords[models.FinancialTransaction]):
@@ -138,8 +135,7 @@ class AsyncFinancialTransactions(AsyncRecords[models.FinancialTransaction]):
             models.FinancialTransaction,
             path={"transaction_id": transaction_id},
             asked=partial(AskedRecord, id=transaction_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
 
 

@@ -96,10 +96,8 @@ class Inbox(Records[InboxDocument]):
             asked=partial(
                 AskedUpload, upload=upload, company_id=company_id, external_id=external_id
             ),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout, upload.attachments[0].content.check),
             decoded=False,
-            check=upload.attachments[0].content.check,
         )
         return uploaded_document(payload, answer, operation)
 
@@ -127,8 +125,7 @@ class Inbox(Records[InboxDocument]):
             InboxDocument,
             query={"id": id},
             asked=partial(AskedRecord, id=id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
 
     def find(
@@ -168,8 +165,7 @@ class Inbox(Records[InboxDocument]):
                 own or self._contract["inbox.details"],
                 query={"company_id": company_id, "external_id": external_id},
                 asked=partial(AskedFind, company_id=company_id, external_id=external_id),
-                timeout=limit.timeout,
-                deadline=limit.remaining(),
+                limit=limit,
             )
         except NotFoundError as error:
             return Lookup("not found", answered_at=error.answered_at)

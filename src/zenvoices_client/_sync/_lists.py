@@ -60,15 +60,13 @@ class Pages(CallGroup, Generic[T]):
         sent = {name: value for name, value in filters.items() if value is not None}
 
         def fetch(skip: Any) -> Page[T]:
-            next_limit = limit()
             payload, answer = self._calls.call(
                 operation,
                 json={**sent, "maxResultCount": page_size, "skipCount": skip},
                 asked=partial(
                     AskedPage, skip=skip, size=page_size, company_id=company_id, sorting=sorting
                 ),
-                timeout=next_limit.timeout,
-                deadline=next_limit.remaining(),
+                limit=limit(),
             )
             rows = rows_in(payload, "items", operation, answer)
             total = member(payload, "totalCount")

@@ -9,6 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, TypeVar
 
+from _client_kit._clock import Deadline
 from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
 from _client_kit._sync._calls import Calls
@@ -25,8 +26,7 @@ class KeyedRecords(Records[T]):
     def _get(
         self,
         company_id: int,
-        timeout: float | None,
-        deadline: float | None,
+        limit: Deadline,
         *,
         verb: str = "get",
         **key: str | None,
@@ -40,8 +40,7 @@ class KeyedRecords(Records[T]):
             self._model,
             query={"company_id": company_id, **given},
             asked=partial(AskedRecord, company_id=company_id, **given),
-            timeout=timeout,
-            deadline=deadline,
+            limit=limit,
         )
 
 
@@ -74,9 +73,8 @@ class CodedRecords(KeyedRecords[T]):
             NotFoundError: The company has no such record.
         """
         verb = "get" if external_id is None else self._verb_by_external_id
-        return self._get(
-            company_id, timeout, deadline, verb=verb, code=code, external_id=external_id
-        )
+        limit = self._calls.limit(deadline, timeout)
+        return self._get(company_id, limit, verb=verb, code=code, external_id=external_id)
 
 
 class Accounts(CodedRecords[models.Account]):
@@ -111,7 +109,8 @@ class PurchaseOrders(KeyedRecords[models.PurchaseOrder]):
         Raises:
             NotFoundError: The company has no such purchase order.
         """
-        return self._get(company_id, timeout, deadline, number=number, external_id=external_id)
+        limit = self._calls.limit(deadline, timeout)
+        return self._get(company_id, limit, number=number, external_id=external_id)
 
 
 class FinancialTransactions(Records[models.FinancialTransaction]):
@@ -137,8 +136,7 @@ class FinancialTransactions(Records[models.FinancialTransaction]):
             models.FinancialTransaction,
             path={"transaction_id": transaction_id},
             asked=partial(AskedRecord, id=transaction_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
 
 
