@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 
-from _client_kit._contract import Operation
+from _client_kit._contract import Contract, Operation
 from _client_kit._errors import ServiceError
 from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._secret import Secret
@@ -80,6 +80,7 @@ def library_side() -> Callable[[], object]:
     get = operation("documents.get", "/documents/{document_id}")
     dialect = Dialect(
         service="bridge",
+        contract=Contract("bridge", {}),
         login=operation("token", "/token"),
         login_type="text/plain",
         login_body=bytes,

@@ -13,7 +13,7 @@ import httpx
 
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._clock import unchecked
-from _client_kit._contract import Operation, Property
+from _client_kit._contract import Contract, Operation, Property
 from _client_kit._errors import (
     CredentialsError,
     OutcomeUnknownError,
@@ -95,6 +95,7 @@ def dialect(password: str = PASSWORD) -> Dialect:
     secret = Secret(password)
     return Dialect(
         service="bridge",
+        contract=Contract("bridge", {}),
         login=TOKEN_CALL,
         login_type="text/plain",
         login_body=lambda: f"password={secret.reveal()}".encode(),

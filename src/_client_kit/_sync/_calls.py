@@ -82,6 +82,7 @@ class Calls:
         ssl_context: ssl.SSLContext | None,
     ) -> None:
         self.service = dialect.service
+        self.contract = dialect.contract
         self.base_url = check_base_url(base_url, service=self.service)
         self.origin = origin_of(self.base_url)
         self.timeout = check_seconds(timeout, "timeout", service=self.service)

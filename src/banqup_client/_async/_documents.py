@@ -66,7 +66,7 @@ class AsyncDocuments(AsyncCallGroup):
         if folder is not None:
             check_word(folder, FOLDERS, "folder", service="banqup")
         since = to_wire_time(updated_since, "updated_since", service="banqup")
-        operation = self._contract["documents.list"]
+        operation = self._calls.contract["documents.list"]
         own = operation.function is not None
 
         async def fetch(position: tuple[int, str | None]) -> Page[Document]:
@@ -139,7 +139,7 @@ class AsyncDocuments(AsyncCallGroup):
         Raises:
             ProtocolError: The function for ``documents.files`` did not return a list of objects.
         """
-        operation = self._contract.operations.get("documents.files")
+        operation = self._calls.contract.operations.get("documents.files")
         if operation is None:
             return document.files
         rows, answer = await self._calls.run(

@@ -67,7 +67,7 @@ class Documents(CallGroup):
         if folder is not None:
             check_word(folder, FOLDERS, "folder", service="banqup")
         since = to_wire_time(updated_since, "updated_since", service="banqup")
-        operation = self._contract["documents.list"]
+        operation = self._calls.contract["documents.list"]
         own = operation.function is not None
 
         def fetch(position: tuple[int, str | None]) -> Page[Document]:
@@ -140,7 +140,7 @@ class Documents(CallGroup):
         Raises:
             ProtocolError: The function for ``documents.files`` did not return a list of objects.
         """
-        operation = self._contract.operations.get("documents.files")
+        operation = self._calls.contract.operations.get("documents.files")
         if operation is None:
             return document.files
         rows, answer = self._calls.run(

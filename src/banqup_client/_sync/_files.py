@@ -15,7 +15,6 @@ from attrs import evolve
 from _client_kit import _runtime_sync as runtime
 from _client_kit._address import check_header_text
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract
 from _client_kit._files import FileContent, FileSource, atomic_file
 from _client_kit._redaction import sanitise
 from _client_kit._response import unexpected
@@ -34,8 +33,8 @@ from banqup_client._sync._storage import Storage
 class Files(CallGroup):
     """Calls about files in spaces."""
 
-    def __init__(self, calls: Calls, contract: Contract, storage: Storage) -> None:
-        super().__init__(calls, contract)
+    def __init__(self, calls: Calls, storage: Storage) -> None:
+        super().__init__(calls)
         self._storage = storage
 
     def details(
@@ -171,7 +170,7 @@ class Files(CallGroup):
             timeout=timeout,
             deadline=limit.remaining(),
         )
-        operation = self._contract["files.upload"]
+        operation = self._calls.contract["files.upload"]
         if operation.function is not None:
             asked = AskedBytes(
                 space_id=space_id,
@@ -271,10 +270,10 @@ class Files(CallGroup):
     def _fetch_once(
         self, space_id: str, file_id: str, target: Target, limit: Deadline
     ) -> FileDetails:
-        operation = self._contract["files.download"]
+        operation = self._calls.contract["files.download"]
         own = operation.function is not None
         details = FileDetails(id=file_id)
-        if not own or self._contract["files.details"].function is not None:
+        if not own or self._calls.contract["files.details"].function is not None:
             details = self._details(space_id, file_id, limit)
         if details.status == "REJECTED":
             message = Text("infected", "files.download: Banqup's virus scan rejected the file")

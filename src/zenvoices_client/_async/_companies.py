@@ -61,7 +61,7 @@ class AsyncCompanies(AsyncPages[Company]):
         Raises:
             NotFoundError: There is no such company.
         """
-        operation = self._contract["companies.get"]
+        operation = self._calls.contract["companies.get"]
         payload, answer = await self._calls.call(
             operation,
             path={"company_id": company_id},

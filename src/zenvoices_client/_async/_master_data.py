@@ -10,7 +10,6 @@ from typing import Any, TypeVar
 
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
 from zenvoices_client import _master_models as models
 from zenvoices_client._asked import AskedRecord
@@ -142,23 +141,17 @@ class AsyncFinancialTransactions(AsyncRecords[models.FinancialTransaction]):
 class AsyncMasterData:
     """The calls about master data, with an attribute for each kind of record."""
 
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        self.accounts = AsyncAccounts(calls, contract, "accounts", models.Account)
-        self.ledger_accounts = AsyncCodedRecords(
-            calls, contract, "ledger_accounts", models.LedgerAccount
-        )
-        self.cost_centres = AsyncRecords(calls, contract, "cost_centres", models.CostCentre)
-        self.cost_units = AsyncRecords(calls, contract, "cost_units", models.CostUnit)
-        self.employees = AsyncCodedRecords(calls, contract, "employees", models.Employee)
-        self.payment_conditions = AsyncRecords(
-            calls, contract, "payment_conditions", models.PaymentCondition
-        )
-        self.products = AsyncCodedRecords(calls, contract, "products", models.Product)
-        self.projects = AsyncCodedRecords(calls, contract, "projects", models.Project)
-        self.purchase_orders = AsyncPurchaseOrders(
-            calls, contract, "purchase_orders", models.PurchaseOrder
-        )
-        self.tax_codes = AsyncRecords(calls, contract, "tax_codes", models.TaxCode)
+    def __init__(self, calls: AsyncCalls) -> None:
+        self.accounts = AsyncAccounts(calls, "accounts", models.Account)
+        self.ledger_accounts = AsyncCodedRecords(calls, "ledger_accounts", models.LedgerAccount)
+        self.cost_centres = AsyncRecords(calls, "cost_centres", models.CostCentre)
+        self.cost_units = AsyncRecords(calls, "cost_units", models.CostUnit)
+        self.employees = AsyncCodedRecords(calls, "employees", models.Employee)
+        self.payment_conditions = AsyncRecords(calls, "payment_conditions", models.PaymentCondition)
+        self.products = AsyncCodedRecords(calls, "products", models.Product)
+        self.projects = AsyncCodedRecords(calls, "projects", models.Project)
+        self.purchase_orders = AsyncPurchaseOrders(calls, "purchase_orders", models.PurchaseOrder)
+        self.tax_codes = AsyncRecords(calls, "tax_codes", models.TaxCode)
         self.financial_transactions = AsyncFinancialTransactions(
-            calls, contract, "financial_transactions", models.FinancialTransaction
+            calls, "financial_transactions", models.FinancialTransaction
         )

@@ -62,7 +62,7 @@ class Companies(Pages[Company]):
         Raises:
             NotFoundError: There is no such company.
         """
-        operation = self._contract["companies.get"]
+        operation = self._calls.contract["companies.get"]
         payload, answer = self._calls.call(
             operation,
             path={"company_id": company_id},

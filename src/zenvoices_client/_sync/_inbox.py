@@ -72,7 +72,7 @@ class Inbox(Records[InboxDocument]):
             if not 0 < len(external_id) <= MAX_EXTERNAL_ID or not external_id.isprintable():
                 message = f"external_id may have 1 to {MAX_EXTERNAL_ID} printable characters"
                 raise ConfigurationError(message, service="zenvoices")
-        operation = self._contract["inbox.upload"]
+        operation = self._calls.contract["inbox.upload"]
         body = encode_upload(upload, company_id, external_id)
         if (
             max_bytes is not None
@@ -159,10 +159,10 @@ class Inbox(Records[InboxDocument]):
         check_company(company_id)
         limit = self._calls.limit(deadline, timeout)
         # With a user's function, the list is not searched.
-        own = self._contract.operations.get("inbox.find")
+        own = self._calls.contract.operations.get("inbox.find")
         try:
             payload, answer = self._calls.call(
-                own or self._contract["inbox.details"],
+                own or self._calls.contract["inbox.details"],
                 query={"company_id": company_id, "external_id": external_id},
                 asked=partial(AskedFind, company_id=company_id, external_id=external_id),
                 limit=limit,

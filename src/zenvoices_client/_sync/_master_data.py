@@ -10,7 +10,6 @@ from functools import partial
 from typing import Any, TypeVar
 
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract
 from _client_kit._errors import ConfigurationError
 from _client_kit._sync._calls import Calls
 from zenvoices_client import _master_models as models
@@ -143,23 +142,17 @@ class FinancialTransactions(Records[models.FinancialTransaction]):
 class MasterData:
     """The calls about master data, with an attribute for each kind of record."""
 
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        self.accounts = Accounts(calls, contract, "accounts", models.Account)
-        self.ledger_accounts = CodedRecords(
-            calls, contract, "ledger_accounts", models.LedgerAccount
-        )
-        self.cost_centres = Records(calls, contract, "cost_centres", models.CostCentre)
-        self.cost_units = Records(calls, contract, "cost_units", models.CostUnit)
-        self.employees = CodedRecords(calls, contract, "employees", models.Employee)
-        self.payment_conditions = Records(
-            calls, contract, "payment_conditions", models.PaymentCondition
-        )
-        self.products = CodedRecords(calls, contract, "products", models.Product)
-        self.projects = CodedRecords(calls, contract, "projects", models.Project)
-        self.purchase_orders = PurchaseOrders(
-            calls, contract, "purchase_orders", models.PurchaseOrder
-        )
-        self.tax_codes = Records(calls, contract, "tax_codes", models.TaxCode)
+    def __init__(self, calls: Calls) -> None:
+        self.accounts = Accounts(calls, "accounts", models.Account)
+        self.ledger_accounts = CodedRecords(calls, "ledger_accounts", models.LedgerAccount)
+        self.cost_centres = Records(calls, "cost_centres", models.CostCentre)
+        self.cost_units = Records(calls, "cost_units", models.CostUnit)
+        self.employees = CodedRecords(calls, "employees", models.Employee)
+        self.payment_conditions = Records(calls, "payment_conditions", models.PaymentCondition)
+        self.products = CodedRecords(calls, "products", models.Product)
+        self.projects = CodedRecords(calls, "projects", models.Project)
+        self.purchase_orders = PurchaseOrders(calls, "purchase_orders", models.PurchaseOrder)
+        self.tax_codes = Records(calls, "tax_codes", models.TaxCode)
         self.financial_transactions = FinancialTransactions(
-            calls, contract, "financial_transactions", models.FinancialTransaction
+            calls, "financial_transactions", models.FinancialTransaction
         )

@@ -47,7 +47,7 @@ class Webhooks(CallGroup):
 
     def _rows(self, name: str, limit: Deadline) -> Sequence[Any]:
         """Return the entries of a list, which may be wrapped in an object."""
-        operation = self._contract[name]
+        operation = self._calls.contract[name]
         payload, answer = self._calls.call(operation, limit=limit)
         wrapped = {"items": payload} if is_list(payload) else payload
         return rows_in(wrapped, "items", operation, answer)
