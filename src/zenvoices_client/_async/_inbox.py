@@ -77,11 +77,7 @@ class AsyncInbox(AsyncRecords[InboxDocument]):
             max_bytes is not None
             and (size := size_of(json_parts(operation.rename_out(body)))) > max_bytes
         ):
-            message = Text(
-                "upload_over_limit",
-                "{0}: {1} bytes to send, the limit is {2}",
-                *(operation.name, size, max_bytes),
-            )
+            message = f"{operation.name}: {size} bytes to send, the limit is {max_bytes}"
             raise RejectedError(
                 message,
                 service="zenvoices",
