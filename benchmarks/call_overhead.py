@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 
 import httpx
 
-from _client_kit._contract import Operation
+from _client_kit._contract import Contract, Operation
 from _client_kit._errors import ServiceError
 from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._secret import Secret
@@ -80,6 +80,7 @@ def library_side() -> Callable[[], object]:
     get = operation("documents.get", "/documents/{document_id}")
     dialect = Dialect(
         service="bridge",
+        contract=Contract("bridge", {}),
         login=operation("token", "/token"),
         login_type="text/plain",
         login_body=bytes,
@@ -100,7 +101,7 @@ def library_side() -> Callable[[], object]:
         ssl_context=None,
     )
     path = {"document_id": "3fa85f64-5717-4562-b3fc-2c963f66afa6"}
-    return lambda: calls.call(get, path=path)
+    return lambda: calls.call(get, limit=calls.limit(None), path=path)
 
 
 def bare_side() -> Callable[[], object]:

@@ -86,13 +86,9 @@ class Operation:
 
         return _PLACEHOLDER.sub(put, self.path)
 
-    def url_query(self, values: Mapping[str, object]) -> dict[str, str]:
+    def url_query(self, values: Mapping[str, object]) -> dict[str, object]:
         """Return the query parameters under their wire names, without those that are None."""
-        return {
-            self.query[name]: query_text(value)
-            for name, value in values.items()
-            if value is not None
-        }
+        return {self.query[name]: value for name, value in values.items() if value is not None}
 
     def rename_in(self, payload: Any) -> Any:
         """Return a received payload with wire names replaced by ours."""
@@ -101,11 +97,6 @@ class Operation:
     def rename_out(self, payload: Any) -> Any:
         """Return the payload of a request, with our names replaced by wire names."""
         return _rename(payload, self._rename, inward=False) if self._rename else payload
-
-
-def query_text(value: object) -> str:
-    """Return the text of a value in a query."""
-    return "true" if value is True else "false" if value is False else str(value)
 
 
 def _rename(value: Any, tree: Mapping[str, Any], *, inward: bool) -> Any:

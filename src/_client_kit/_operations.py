@@ -17,7 +17,7 @@ from attrs import evolve, field, frozen
 from attrs.validators import instance_of, optional
 
 from _client_kit._address import API_PATH, check_header_text
-from _client_kit._contract import TOKEN_CALLS, Operation, query_text
+from _client_kit._contract import TOKEN_CALLS, Operation
 from _client_kit._errors import (
     ConfigurationError,
     NotFoundError,
@@ -164,10 +164,14 @@ def url_with(url: str, query: Mapping[str, Any]) -> str:
     pairs: list[tuple[str, str]] = []
     for name, value in query.items():
         values = cast("list[Any]", value) if isinstance(value, (list, tuple)) else [value]
-        pairs += [(str(name), query_text(one)) for one in values if one is not None]
+        pairs += [(str(name), _query_text(one)) for one in values if one is not None]
     if not pairs:
         return url
     return f"{url}{'&' if '?' in url else '?'}{urlencode(pairs, quote_via=quote)}"
+
+
+def _query_text(value: object) -> str:
+    return "true" if value is True else "false" if value is False else str(value)
 
 
 def check_headers(headers: Mapping[str, str], *, service: str) -> None:

@@ -8,7 +8,7 @@ from typing import Any, Generic, TypeVar
 
 from attrs import field, frozen
 
-from _client_kit._contract import Operation
+from _client_kit._contract import Contract, Operation
 from _client_kit._errors import ProtocolError, ServiceError
 from _client_kit._json import JsonError, is_list, is_object, loads
 from _client_kit._operations import USER_CODE, Answer
@@ -226,6 +226,7 @@ class Dialect:
 
     Attributes:
         service: Name of the service, to put into errors.
+        contract: The operations, with the user's corrections and functions.
         login: The operation that returns a token.
         login_type: Media type of the login's body.
         login_body: Returns the login's body.
@@ -236,6 +237,7 @@ class Dialect:
     """
 
     service: str
+    contract: Contract
     login: Operation
     login_type: str
     login_body: Callable[[], bytes]

@@ -148,6 +148,7 @@ def dialect_of(credentials: ClientCredentials, contract: Contract) -> Dialect:
 
     return Dialect(
         service=SERVICE,
+        contract=contract,
         login=operation,
         login_type="application/x-www-form-urlencoded",
         login_body=login_body,

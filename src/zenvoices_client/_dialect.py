@@ -213,6 +213,7 @@ def dialect_of(login: UserLogin, contract: Contract) -> Dialect:
 
     return Dialect(
         service=SERVICE,
+        contract=contract,
         login=operation,
         login_type="application/json",
         login_body=login_body,

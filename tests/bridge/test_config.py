@@ -323,7 +323,7 @@ def test_named_functions_are_called_by_the_clients() -> None:
     ):
         assert [one.id for one in connection._banqup.documents.list("s")] == ["d-1"]
         assert connection._zenvoices.companies.get(7).code == "GET"
-        assert plain._zenvoices._facts["companies.get"].function is None
+        assert plain._zenvoices._calls.contract["companies.get"].function is None
 
 
 @pytest.mark.anyio

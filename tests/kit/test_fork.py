@@ -17,7 +17,7 @@ from _client_kit._clock import Deadline
 from _client_kit._sync._calls import Calls
 from _client_kit._tokens import TokenCache
 from support.forks import forks, in_child
-from support.kit_service import READ, Service, dialect
+from support.kit_service import READ, Service, call_async, call_sync, dialect
 
 pytestmark = forks
 
@@ -52,14 +52,14 @@ def test_turn_taken_in_the_parent_does_not_block_the_child() -> None:
         go.wait(10)
 
     service.before_token = hold
-    thread = threading.Thread(target=calls.call, args=(READ,), kwargs=READ_A)
+    thread = threading.Thread(target=call_sync, args=(calls, READ), kwargs=READ_A)
     thread.start()
     try:
         assert asked.wait(10)
 
         def job() -> None:
             service.before_token = lambda: None
-            assert calls.call(READ, **READ_A)[0] == {"ok": True}
+            assert call_sync(calls, READ, **READ_A)[0] == {"ok": True}
 
         in_child(job)
     finally:
@@ -137,14 +137,14 @@ def counting_server() -> Iterator[tuple[str, list[int]]]:
 def test_child_opens_its_own_connection() -> None:
     """Parent and child never write on one connection; the token is shared."""
     with counting_server() as (url, connections), closing(calls_of(Calls, url)) as calls:
-        calls.call(READ, **READ_A)
+        call_sync(calls, READ, **READ_A)
 
         def job() -> None:
             for _ in range(2):
-                calls.call(READ, **READ_A)
+                call_sync(calls, READ, **READ_A)
 
         in_child(job)
-        calls.call(READ, **READ_A)
+        call_sync(calls, READ, **READ_A)
         assert connections == [2, 2]
 
 
@@ -152,13 +152,13 @@ def test_child_of_a_program_with_tasks_opens_its_own_connection() -> None:
     """The same where the child runs an event loop of its own."""
     with counting_server() as (url, connections), asyncio.Runner() as runner:
         calls = calls_of(AsyncCalls, url)
-        runner.run(calls.call(READ, **READ_A))
+        runner.run(call_async(calls, READ, **READ_A))
 
         async def job() -> None:
             for _ in range(2):
-                await calls.call(READ, **READ_A)
+                await call_async(calls, READ, **READ_A)
 
         in_child(lambda: asyncio.run(job()))
-        runner.run(calls.call(READ, **READ_A))
+        runner.run(call_async(calls, READ, **READ_A))
         runner.run(calls.aclose())
         assert connections == [2, 2]

@@ -43,11 +43,11 @@ def test_call_that_cannot_be_made_is_refused(method: str, path: str, said: str) 
 
 def test_address_of_the_api_itself_counts_as_its_path() -> None:
     """Links in answers are absolute; the base address may have a path of its own in front."""
-    call = Call("GET", "https://api.test/v1/x?page=2", query={"a": [1, True], "b": None})
+    call = Call("GET", "https://api.test/v1/x?page=2", query={"a": [1, True, False], "b": None})
     step = operation_of(call, BY_HAND, service="test", origin="https://api.test")
     assert step.path == "/v1/x?page=2"
     made = url_with(f"https://api.test{step.path}", call.query)
-    assert made == "https://api.test/v1/x?page=2&a=1&a=true"
+    assert made == "https://api.test/v1/x?page=2&a=1&a=true&a=false"
     assert url_with("https://api.test/v1/x", {}) == "https://api.test/v1/x"
 
 

@@ -13,7 +13,7 @@ from _client_kit import _runtime_async as runtime
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._clock import Deadline
 from _client_kit._tokens import TokenCache
-from support.kit_service import ORIGIN, READ, Service, dialect
+from support.kit_service import ORIGIN, READ, Service, call_async, dialect
 from support.kit_sockets import Peer, server
 
 pytestmark = pytest.mark.anyio
@@ -98,7 +98,7 @@ def test_token_state_serves_loops_one_after_another() -> None:
                 ssl_context=None,
             )
         ) as calls:
-            await calls.call(READ, path={"thing_id": "a1"})
+            await call_async(calls, READ, path={"thing_id": "a1"})
 
     for _ in range(2):
         asyncio.run(once())
@@ -129,7 +129,7 @@ def test_client_serves_loops_one_after_another() -> None:
 
         async def run() -> None:
             for _ in range(2):
-                await calls.call(READ, path={"thing_id": "a1"})
+                await call_async(calls, READ, path={"thing_id": "a1"})
             await calls.aclose()
 
         for _ in range(3):

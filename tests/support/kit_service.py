@@ -11,7 +11,9 @@ from typing import Any, TypeVar
 
 import httpx
 
-from _client_kit._contract import Operation, Property
+from _client_kit._async._calls import AsyncCalls
+from _client_kit._clock import unchecked
+from _client_kit._contract import Contract, Operation, Property
 from _client_kit._errors import (
     CredentialsError,
     OutcomeUnknownError,
@@ -22,6 +24,7 @@ from _client_kit._errors import (
 from _client_kit._response import ApiResponse, Dialect, Token
 from _client_kit._secret import Secret
 from _client_kit._status import meaning_of
+from _client_kit._sync._calls import Calls
 
 ORIGIN = "https://api.example"
 PASSWORD = "canary-password-5f1e"
@@ -92,6 +95,7 @@ def dialect(password: str = PASSWORD) -> Dialect:
     secret = Secret(password)
     return Dialect(
         service="bridge",
+        contract=Contract("bridge", {}),
         login=TOKEN_CALL,
         login_type="text/plain",
         login_body=lambda: f"password={secret.reveal()}".encode(),
@@ -231,6 +235,34 @@ class Clock:
     async def sleep_async(self, seconds: float) -> None:
         """Let time pass at once, and remember how much."""
         self.sleep_sync(seconds)
+
+
+async def call_async(
+    calls: AsyncCalls,
+    operation: Operation,
+    *,
+    deadline: float | None = None,
+    timeout: float | None = None,
+    check: Callable[[], object] = unchecked,
+    **request: Any,
+) -> tuple[Any, ApiResponse]:
+    """Call an operation within the limits given, which are the client's own by default."""
+    limit = calls.limit(deadline, timeout, check)
+    return await calls.call(operation, limit=limit, **request)
+
+
+def call_sync(
+    calls: Calls,
+    operation: Operation,
+    *,
+    deadline: float | None = None,
+    timeout: float | None = None,
+    check: Callable[[], object] = unchecked,
+    **request: Any,
+) -> tuple[Any, ApiResponse]:
+    """Call an operation within the limits given, which are the client's own by default."""
+    limit = calls.limit(deadline, timeout, check)
+    return calls.call(operation, limit=limit, **request)
 
 
 async def together_async(count: int, job: Callable[[int], Awaitable[T]]) -> list[T | Exception]:

@@ -81,6 +81,7 @@ class AsyncCalls:
         ssl_context: ssl.SSLContext | None,
     ) -> None:
         self.service = dialect.service
+        self.contract = dialect.contract
         self.base_url = check_base_url(base_url, service=self.service)
         self.origin = origin_of(self.base_url)
         self.timeout = check_seconds(timeout, "timeout", service=self.service)
@@ -178,35 +179,29 @@ class AsyncCalls:
         self,
         operation: Operation,
         *,
+        limit: Deadline,
         path: Mapping[str, object] | None = None,
         query: Mapping[str, object] | None = None,
         json: object = None,
         asked: Callable[..., object] = Asked,
-        timeout: float | None = None,
-        deadline: float | None = None,
         decoded: bool = True,
-        check: Callable[[], object] = unchecked,
     ) -> tuple[Any, ApiResponse]:
         """Call an operation and return its payload and the whole response.
 
         Args:
             operation: An operation of the contract.
+            limit: The deadline of all tries and pauses together.
             path: Values for the placeholders of the operation's path.
             query: Query parameters under our names; None is left out.
             json: JSON body under our names, with :class:`Base64` for files.
             asked: Function that makes the argument of a user's function from ``operations=``. It is
                 called with the library's own call as ``default=``.
-            timeout: Seconds for each connect, read and write; the client's own by default.
-            deadline: Seconds for all tries and pauses together; the client's own by default.
             decoded: Whether an answer that is not JSON is an error. If False, the payload of
                 such an answer is None.
-            check: Function that is called before each request that changes something, and before
-                each piece of its body; it raises an exception to stop the call.
 
         Raises:
             ServiceError: The call failed; the subclass gives the kind of failure.
         """
-        limit = self.limit(deadline, timeout, check)
         target = operation.url_path(path or {}, service=self.service)
         pairs = operation.url_query(query) if query else {}
         sends = None if json is None else operation.rename_out(json)

@@ -5,7 +5,6 @@ from __future__ import annotations
 from typing import Any, Never, Self, TypeVar
 
 from _client_kit._async._calls import AsyncCalls
-from _client_kit._contract import Contract
 from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._operations import Call
@@ -19,9 +18,8 @@ _T = TypeVar("_T")
 class AsyncCallGroup:
     """Base class of the calls about one kind of object, such as ``client.documents``."""
 
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
+    def __init__(self, calls: AsyncCalls) -> None:
         self._calls = calls
-        self._contract = contract
 
     async def _call_one(
         self, name: str, model: type[_T], *, wanted_id: str | None = None, **request: Any
@@ -38,7 +36,7 @@ class AsyncCallGroup:
         Raises:
             ProtocolError: The answer is not a JSON object, or is an object with another id.
         """
-        operation = self._contract[name]
+        operation = self._calls.contract[name]
         payload, answer = await self._calls.call(operation, **request)
         found: Any = decode(model, object_in(payload, operation, answer))
         del payload  # it may hold a signed URL as a plain text
@@ -53,7 +51,7 @@ class AsyncCallGroup:
 
         Entries of the list that are not JSON objects are left out.
         """
-        operation = self._contract[name]
+        operation = self._calls.contract[name]
         payload, answer = await self._calls.call(operation, **request)
         rows = rows_in(payload, member, operation, answer)
         return tuple(decode(model, row) for row in rows if is_object(row))
@@ -63,7 +61,6 @@ class AsyncApiClient:
     """Base class of both clients."""
 
     _calls: AsyncCalls
-    _facts: Contract
 
     async def request(
         self, call: Call, *, timeout: float | None = None, deadline: float | None = None
@@ -89,7 +86,7 @@ class AsyncApiClient:
     @property
     def operations(self) -> frozenset[str]:
         """Names of the operations for which ``operations=`` has a function."""
-        return self._facts.own
+        return self._calls.contract.own
 
     @property
     def base_url(self) -> str:

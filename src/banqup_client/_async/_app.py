@@ -28,7 +28,7 @@ class AsyncUsers(AsyncCallGroup):
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for the whole call; the client's own by default.
         """
-        return await self._call_one("users.me", User, timeout=timeout, deadline=deadline)
+        return await self._call_one("users.me", User, limit=self._calls.limit(deadline, timeout))
 
 
 class AsyncSpaces(AsyncCallGroup):
@@ -47,7 +47,7 @@ class AsyncSpaces(AsyncCallGroup):
             deadline: Seconds for the whole call; the client's own by default.
         """
         return await self._call_many(
-            "spaces.list", "spaces", Space, timeout=timeout, deadline=deadline
+            "spaces.list", "spaces", Space, limit=self._calls.limit(deadline, timeout)
         )
 
     async def get(
@@ -101,8 +101,7 @@ class AsyncMessages(AsyncCallGroup):
             "extensionPoints",
             ExtensionPoint,
             query=_MESSAGE_LISTENERS,
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
         if not points:
             message = "messages.find: Banqup names no extension point for message listeners"

@@ -88,39 +88,34 @@ class AsyncBanqupClient(AsyncApiClient):
             ssl_context=ssl_context,
         )
         self._storage = AsyncStorage(
-            self._calls,
-            facts,
-            storage_hosts,
-            transport=storage_transport,
-            ssl_context=ssl_context,
+            self._calls, storage_hosts, transport=storage_transport, ssl_context=ssl_context
         )
-        self._facts = facts
         self.wire_digest: str = facts.digest
 
     @cached_property
     def spaces(self) -> AsyncSpaces:
         """Calls about the spaces whose administrators have whitelisted the app."""
-        return AsyncSpaces(self._calls, self._facts)
+        return AsyncSpaces(self._calls)
 
     @cached_property
     def documents(self) -> AsyncDocuments:
         """Calls about documents in spaces."""
-        return AsyncDocuments(self._calls, self._facts)
+        return AsyncDocuments(self._calls)
 
     @cached_property
     def files(self) -> AsyncFiles:
         """Calls about files in spaces."""
-        return AsyncFiles(self._calls, self._facts, self._storage)
+        return AsyncFiles(self._calls, self._storage)
 
     @cached_property
     def users(self) -> AsyncUsers:
         """Calls about the user or app that the token belongs to."""
-        return AsyncUsers(self._calls, self._facts)
+        return AsyncUsers(self._calls)
 
     @cached_property
     def messages(self) -> AsyncMessages:
         """Calls about Banqup's messages, which notify an app of changes."""
-        return AsyncMessages(self._calls, self._facts)
+        return AsyncMessages(self._calls)
 
     async def aclose(self) -> None:
         """Close the connections, except those of an ``http_client=``: its owner closes them."""

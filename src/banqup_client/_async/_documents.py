@@ -66,7 +66,7 @@ class AsyncDocuments(AsyncCallGroup):
         if folder is not None:
             check_word(folder, FOLDERS, "folder", service="banqup")
         since = to_wire_time(updated_since, "updated_since", service="banqup")
-        operation = self._contract["documents.list"]
+        operation = self._calls.contract["documents.list"]
         own = operation.function is not None
 
         async def fetch(position: tuple[int, str | None]) -> Page[Document]:
@@ -85,8 +85,7 @@ class AsyncDocuments(AsyncCallGroup):
                     token=asked_token,
                     size=page_size,
                 ),
-                timeout=timeout,
-                deadline=deadline,
+                limit=self._calls.limit(deadline, timeout),
             )
             rows = rows_in(payload, "documents", operation, answer)
             following, total, size = (payload.get(name) for name in ("next", "total", "size"))
@@ -140,7 +139,7 @@ class AsyncDocuments(AsyncCallGroup):
         Raises:
             ProtocolError: The function for ``documents.files`` did not return a list of objects.
         """
-        operation = self._contract.operations.get("documents.files")
+        operation = self._calls.contract.operations.get("documents.files")
         if operation is None:
             return document.files
         rows, answer = await self._calls.run(
@@ -179,8 +178,7 @@ class AsyncDocuments(AsyncCallGroup):
             wanted_id=document_id,
             path={"space_id": space_id, "document_id": document_id},
             asked=partial(AskedDocument, space_id=space_id, document_id=document_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
 
     async def create(
@@ -242,8 +240,7 @@ class AsyncDocuments(AsyncCallGroup):
             path={"space_id": space_id},
             json=body,
             asked=partial(AskedSpace, space_id=space_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
 
 

@@ -16,7 +16,6 @@ from _client_kit._address import check_header_text
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._async._client import AsyncCallGroup
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract
 from _client_kit._files import FileContent, FileSource, atomic_file
 from _client_kit._redaction import sanitise
 from _client_kit._response import unexpected
@@ -33,8 +32,8 @@ from banqup_client._storage import DEFAULT_MAX_BYTES, Target
 class AsyncFiles(AsyncCallGroup):
     """Calls about files in spaces."""
 
-    def __init__(self, calls: AsyncCalls, contract: Contract, storage: AsyncStorage) -> None:
-        super().__init__(calls, contract)
+    def __init__(self, calls: AsyncCalls, storage: AsyncStorage) -> None:
+        super().__init__(calls)
         self._storage = storage
 
     async def details(
@@ -59,14 +58,16 @@ class AsyncFiles(AsyncCallGroup):
             NotFoundError: The space has no such file.
             ProtocolError: The answer is a file with another id.
         """
+        return await self._details(space_id, file_id, self._calls.limit(deadline, timeout))
+
+    async def _details(self, space_id: str, file_id: str, limit: Deadline) -> FileDetails:
         return await self._call_one(
             "files.details",
             FileDetails,
             wanted_id=file_id,
             path={"space_id": space_id, "file_id": file_id},
             asked=partial(AskedFile, space_id=space_id, file_id=file_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=limit,
         )
 
     async def create(
@@ -114,8 +115,7 @@ class AsyncFiles(AsyncCallGroup):
             path={"space_id": space_id},
             json={name: value for name, value in body.items() if value is not None},
             asked=partial(AskedSpace, space_id=space_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
 
     async def upload(
@@ -169,7 +169,7 @@ class AsyncFiles(AsyncCallGroup):
             timeout=timeout,
             deadline=limit.remaining(),
         )
-        operation = self._contract["files.upload"]
+        operation = self._calls.contract["files.upload"]
         if operation.function is not None:
             asked = AskedBytes(
                 space_id=space_id,
@@ -273,13 +273,11 @@ class AsyncFiles(AsyncCallGroup):
     async def _fetch_once(
         self, space_id: str, file_id: str, target: Target, limit: Deadline
     ) -> FileDetails:
-        operation = self._contract["files.download"]
+        operation = self._calls.contract["files.download"]
         own = operation.function is not None
         details = FileDetails(id=file_id)
-        if not own or self._contract["files.details"].function is not None:
-            details = await self.details(
-                space_id, file_id, timeout=limit.timeout, deadline=limit.remaining()
-            )
+        if not own or self._calls.contract["files.details"].function is not None:
+            details = await self._details(space_id, file_id, limit)
         if details.status == "REJECTED":
             message = Text("infected", "files.download: Banqup's virus scan rejected the file")
             raise FileRefusedError(message, service="banqup")

@@ -17,7 +17,7 @@ from _client_kit._async._body import AsyncJsonBody
 from _client_kit._async._calls import AsyncCalls, AsyncContent
 from _client_kit._async._per_loop import AsyncPerLoop
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract, Operation
+from _client_kit._contract import Operation
 from _client_kit._files import FileSource
 from _client_kit._response import Token
 from _client_kit._secret import Secret
@@ -38,14 +38,13 @@ class AsyncStorage:
     def __init__(
         self,
         calls: AsyncCalls,
-        contract: Contract,
         hosts: Iterable[str],
         *,
         transport: httpx.AsyncBaseTransport | None,
         ssl_context: ssl.SSLContext | None,
     ) -> None:
-        self._down = contract["files.download"]
-        self._up = contract["files.upload"]
+        self._down = calls.contract["files.download"]
+        self._up = calls.contract["files.upload"]
         self._calls = calls
         self._hosts = StorageHosts(hosts, base_url=calls.base_url)
         self._given = transport

@@ -29,7 +29,7 @@ class Users(CallGroup):
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for the whole call; the client's own by default.
         """
-        return self._call_one("users.me", User, timeout=timeout, deadline=deadline)
+        return self._call_one("users.me", User, limit=self._calls.limit(deadline, timeout))
 
 
 class Spaces(CallGroup):
@@ -47,7 +47,9 @@ class Spaces(CallGroup):
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for the whole call; the client's own by default.
         """
-        return self._call_many("spaces.list", "spaces", Space, timeout=timeout, deadline=deadline)
+        return self._call_many(
+            "spaces.list", "spaces", Space, limit=self._calls.limit(deadline, timeout)
+        )
 
     def get(
         self, space_id: str, *, timeout: float | None = None, deadline: float | None = None
@@ -100,8 +102,7 @@ class Messages(CallGroup):
             "extensionPoints",
             ExtensionPoint,
             query=_MESSAGE_LISTENERS,
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
         if not points:
             message = "messages.find: Banqup names no extension point for message listeners"

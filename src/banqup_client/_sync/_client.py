@@ -89,39 +89,34 @@ class BanqupClient(ApiClient):
             ssl_context=ssl_context,
         )
         self._storage = Storage(
-            self._calls,
-            facts,
-            storage_hosts,
-            transport=storage_transport,
-            ssl_context=ssl_context,
+            self._calls, storage_hosts, transport=storage_transport, ssl_context=ssl_context
         )
-        self._facts = facts
         self.wire_digest: str = facts.digest
 
     @cached_property
     def spaces(self) -> Spaces:
         """Calls about the spaces whose administrators have whitelisted the app."""
-        return Spaces(self._calls, self._facts)
+        return Spaces(self._calls)
 
     @cached_property
     def documents(self) -> Documents:
         """Calls about documents in spaces."""
-        return Documents(self._calls, self._facts)
+        return Documents(self._calls)
 
     @cached_property
     def files(self) -> Files:
         """Calls about files in spaces."""
-        return Files(self._calls, self._facts, self._storage)
+        return Files(self._calls, self._storage)
 
     @cached_property
     def users(self) -> Users:
         """Calls about the user or app that the token belongs to."""
-        return Users(self._calls, self._facts)
+        return Users(self._calls)
 
     @cached_property
     def messages(self) -> Messages:
         """Calls about Banqup's messages, which notify an app of changes."""
-        return Messages(self._calls, self._facts)
+        return Messages(self._calls)
 
     def close(self) -> None:
         """Close the connections, except those of an ``http_client=``: its owner closes them."""

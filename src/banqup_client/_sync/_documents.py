@@ -67,7 +67,7 @@ class Documents(CallGroup):
         if folder is not None:
             check_word(folder, FOLDERS, "folder", service="banqup")
         since = to_wire_time(updated_since, "updated_since", service="banqup")
-        operation = self._contract["documents.list"]
+        operation = self._calls.contract["documents.list"]
         own = operation.function is not None
 
         def fetch(position: tuple[int, str | None]) -> Page[Document]:
@@ -86,8 +86,7 @@ class Documents(CallGroup):
                     token=asked_token,
                     size=page_size,
                 ),
-                timeout=timeout,
-                deadline=deadline,
+                limit=self._calls.limit(deadline, timeout),
             )
             rows = rows_in(payload, "documents", operation, answer)
             following, total, size = (payload.get(name) for name in ("next", "total", "size"))
@@ -141,7 +140,7 @@ class Documents(CallGroup):
         Raises:
             ProtocolError: The function for ``documents.files`` did not return a list of objects.
         """
-        operation = self._contract.operations.get("documents.files")
+        operation = self._calls.contract.operations.get("documents.files")
         if operation is None:
             return document.files
         rows, answer = self._calls.run(
@@ -180,8 +179,7 @@ class Documents(CallGroup):
             wanted_id=document_id,
             path={"space_id": space_id, "document_id": document_id},
             asked=partial(AskedDocument, space_id=space_id, document_id=document_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
 
     def create(
@@ -243,8 +241,7 @@ class Documents(CallGroup):
             path={"space_id": space_id},
             json=body,
             asked=partial(AskedSpace, space_id=space_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
 
 

@@ -15,7 +15,6 @@ from attrs import evolve
 from _client_kit import _runtime_sync as runtime
 from _client_kit._address import check_header_text
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract
 from _client_kit._files import FileContent, FileSource, atomic_file
 from _client_kit._redaction import sanitise
 from _client_kit._response import unexpected
@@ -34,8 +33,8 @@ from banqup_client._sync._storage import Storage
 class Files(CallGroup):
     """Calls about files in spaces."""
 
-    def __init__(self, calls: Calls, contract: Contract, storage: Storage) -> None:
-        super().__init__(calls, contract)
+    def __init__(self, calls: Calls, storage: Storage) -> None:
+        super().__init__(calls)
         self._storage = storage
 
     def details(
@@ -60,14 +59,16 @@ class Files(CallGroup):
             NotFoundError: The space has no such file.
             ProtocolError: The answer is a file with another id.
         """
+        return self._details(space_id, file_id, self._calls.limit(deadline, timeout))
+
+    def _details(self, space_id: str, file_id: str, limit: Deadline) -> FileDetails:
         return self._call_one(
             "files.details",
             FileDetails,
             wanted_id=file_id,
             path={"space_id": space_id, "file_id": file_id},
             asked=partial(AskedFile, space_id=space_id, file_id=file_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=limit,
         )
 
     def create(
@@ -115,8 +116,7 @@ class Files(CallGroup):
             path={"space_id": space_id},
             json={name: value for name, value in body.items() if value is not None},
             asked=partial(AskedSpace, space_id=space_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
 
     def upload(
@@ -170,7 +170,7 @@ class Files(CallGroup):
             timeout=timeout,
             deadline=limit.remaining(),
         )
-        operation = self._contract["files.upload"]
+        operation = self._calls.contract["files.upload"]
         if operation.function is not None:
             asked = AskedBytes(
                 space_id=space_id,
@@ -270,13 +270,11 @@ class Files(CallGroup):
     def _fetch_once(
         self, space_id: str, file_id: str, target: Target, limit: Deadline
     ) -> FileDetails:
-        operation = self._contract["files.download"]
+        operation = self._calls.contract["files.download"]
         own = operation.function is not None
         details = FileDetails(id=file_id)
-        if not own or self._contract["files.details"].function is not None:
-            details = self.details(
-                space_id, file_id, timeout=limit.timeout, deadline=limit.remaining()
-            )
+        if not own or self._calls.contract["files.details"].function is not None:
+            details = self._details(space_id, file_id, limit)
         if details.status == "REJECTED":
             message = Text("infected", "files.download: Banqup's virus scan rejected the file")
             raise FileRefusedError(message, service="banqup")

@@ -15,7 +15,7 @@ import httpx
 
 from _client_kit import _runtime_sync as runtime
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract, Operation
+from _client_kit._contract import Operation
 from _client_kit._files import FileSource
 from _client_kit._response import Token
 from _client_kit._secret import Secret
@@ -39,14 +39,13 @@ class Storage:
     def __init__(
         self,
         calls: Calls,
-        contract: Contract,
         hosts: Iterable[str],
         *,
         transport: httpx.BaseTransport | None,
         ssl_context: ssl.SSLContext | None,
     ) -> None:
-        self._down = contract["files.download"]
-        self._up = contract["files.upload"]
+        self._down = calls.contract["files.download"]
+        self._up = calls.contract["files.upload"]
         self._calls = calls
         self._hosts = StorageHosts(hosts, base_url=calls.base_url)
         self._given = transport

@@ -488,7 +488,6 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "geen aanroep met die naam op dit adres ({0})"),
     "too_large": ("trop volumineux ({0})", "te groot ({0})"),
     "file_over_limit": ("files.download : le fichier dépasse {0} octets", "files.download: het bestand is groter dan {0} bytes"),
-    "upload_over_limit": ("{0} : {1} octets à envoyer, la limite est {2}", "{0}: {1} bytes te verzenden, de grens is {2}"),
     "rate_limited": ("trop de requêtes ({0})", "te veel aanvragen ({0})"),
     "service_failed": ("le service a rencontré une erreur ({0})", "de dienst heeft een storing ({0})"),
     "redirected": ("réponse inattendue ({0})", "onverwacht antwoord ({0})"),

@@ -84,24 +84,23 @@ class AsyncZenvoicesClient(AsyncApiClient):
             http_client=http_client,
             ssl_context=ssl_context,
         )
-        self._facts = facts
 
     @cached_property
     def companies(self) -> AsyncCompanies:
         """Calls about the companies that this user may see."""
-        return AsyncCompanies(self._calls, self._facts, "companies", Company)
+        return AsyncCompanies(self._calls, "companies", Company)
 
     @cached_property
     def inbox(self) -> AsyncInbox:
         """Calls about the inboxes of the companies."""
-        return AsyncInbox(self._calls, self._facts, "inbox", InboxDocument)
+        return AsyncInbox(self._calls, "inbox", InboxDocument)
 
     @cached_property
     def _master_data(self) -> master_data.AsyncMasterData:
         # Import on first use: the models of master data take 4 % of a process's start.
         from zenvoices_client._async._master_data import AsyncMasterData
 
-        return AsyncMasterData(self._calls, self._facts)
+        return AsyncMasterData(self._calls)
 
     @cached_property
     def accounts(self) -> master_data.AsyncAccounts:
@@ -163,7 +162,7 @@ class AsyncZenvoicesClient(AsyncApiClient):
         """Calls about webhooks: available events and subscriptions."""
         from zenvoices_client._async._webhooks import AsyncWebhooks
 
-        return AsyncWebhooks(self._calls, self._facts)
+        return AsyncWebhooks(self._calls)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.login.user!r}, base_url={self.base_url!r})"

@@ -9,7 +9,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from _client_kit._async._calls import AsyncCalls
-from _client_kit._contract import Contract
+from _client_kit._clock import Deadline
 from _client_kit._errors import ConfigurationError
 from zenvoices_client import _master_models as models
 from zenvoices_client._asked import AskedRecord
@@ -24,8 +24,7 @@ class AsyncKeyedRecords(AsyncRecords[T]):
     async def _get(
         self,
         company_id: int,
-        timeout: float | None,
-        deadline: float | None,
+        limit: Deadline,
         *,
         verb: str = "get",
         **key: str | None,
@@ -39,8 +38,7 @@ class AsyncKeyedRecords(AsyncRecords[T]):
             self._model,
             query={"company_id": company_id, **given},
             asked=partial(AskedRecord, company_id=company_id, **given),
-            timeout=timeout,
-            deadline=deadline,
+            limit=limit,
         )
 
 
@@ -73,9 +71,8 @@ class AsyncCodedRecords(AsyncKeyedRecords[T]):
             NotFoundError: The company has no such record.
         """
         verb = "get" if external_id is None else self._verb_by_external_id
-        return await self._get(
-            company_id, timeout, deadline, verb=verb, code=code, external_id=external_id
-        )
+        limit = self._calls.limit(deadline, timeout)
+        return await self._get(company_id, limit, verb=verb, code=code, external_id=external_id)
 
 
 class AsyncAccounts(AsyncCodedRecords[models.Account]):
@@ -110,9 +107,8 @@ class AsyncPurchaseOrders(AsyncKeyedRecords[models.PurchaseOrder]):
         Raises:
             NotFoundError: The company has no such purchase order.
         """
-        return await self._get(
-            company_id, timeout, deadline, number=number, external_id=external_id
-        )
+        limit = self._calls.limit(deadline, timeout)
+        return await self._get(company_id, limit, number=number, external_id=external_id)
 
 
 class AsyncFinancialTransactions(AsyncRecords[models.FinancialTransaction]):
@@ -138,31 +134,24 @@ class AsyncFinancialTransactions(AsyncRecords[models.FinancialTransaction]):
             models.FinancialTransaction,
             path={"transaction_id": transaction_id},
             asked=partial(AskedRecord, id=transaction_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
 
 
 class AsyncMasterData:
     """The calls about master data, with an attribute for each kind of record."""
 
-    def __init__(self, calls: AsyncCalls, contract: Contract) -> None:
-        self.accounts = AsyncAccounts(calls, contract, "accounts", models.Account)
-        self.ledger_accounts = AsyncCodedRecords(
-            calls, contract, "ledger_accounts", models.LedgerAccount
-        )
-        self.cost_centres = AsyncRecords(calls, contract, "cost_centres", models.CostCentre)
-        self.cost_units = AsyncRecords(calls, contract, "cost_units", models.CostUnit)
-        self.employees = AsyncCodedRecords(calls, contract, "employees", models.Employee)
-        self.payment_conditions = AsyncRecords(
-            calls, contract, "payment_conditions", models.PaymentCondition
-        )
-        self.products = AsyncCodedRecords(calls, contract, "products", models.Product)
-        self.projects = AsyncCodedRecords(calls, contract, "projects", models.Project)
-        self.purchase_orders = AsyncPurchaseOrders(
-            calls, contract, "purchase_orders", models.PurchaseOrder
-        )
-        self.tax_codes = AsyncRecords(calls, contract, "tax_codes", models.TaxCode)
+    def __init__(self, calls: AsyncCalls) -> None:
+        self.accounts = AsyncAccounts(calls, "accounts", models.Account)
+        self.ledger_accounts = AsyncCodedRecords(calls, "ledger_accounts", models.LedgerAccount)
+        self.cost_centres = AsyncRecords(calls, "cost_centres", models.CostCentre)
+        self.cost_units = AsyncRecords(calls, "cost_units", models.CostUnit)
+        self.employees = AsyncCodedRecords(calls, "employees", models.Employee)
+        self.payment_conditions = AsyncRecords(calls, "payment_conditions", models.PaymentCondition)
+        self.products = AsyncCodedRecords(calls, "products", models.Product)
+        self.projects = AsyncCodedRecords(calls, "projects", models.Project)
+        self.purchase_orders = AsyncPurchaseOrders(calls, "purchase_orders", models.PurchaseOrder)
+        self.tax_codes = AsyncRecords(calls, "tax_codes", models.TaxCode)
         self.financial_transactions = AsyncFinancialTransactions(
-            calls, contract, "financial_transactions", models.FinancialTransaction
+            calls, "financial_transactions", models.FinancialTransaction
         )

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from _client_kit._async._client import AsyncCallGroup
+from _client_kit._clock import Deadline
 from _client_kit._json import is_list, is_object
 from _client_kit._models import decode
 from _client_kit._response import rows_in
@@ -26,7 +27,7 @@ class AsyncWebhooks(AsyncCallGroup):
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for the whole call; the client's own by default.
         """
-        rows = await self._rows("webhooks.available", timeout, deadline)
+        rows = await self._rows("webhooks.available", self._calls.limit(deadline, timeout))
         return tuple(name for name in rows if isinstance(name, str))
 
     async def list(
@@ -40,14 +41,12 @@ class AsyncWebhooks(AsyncCallGroup):
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for the whole call; the client's own by default.
         """
-        rows = await self._rows("webhooks.list", timeout, deadline)
+        rows = await self._rows("webhooks.list", self._calls.limit(deadline, timeout))
         return tuple(decode(WebhookSubscription, row) for row in rows if is_object(row))
 
-    async def _rows(
-        self, name: str, timeout: float | None, deadline: float | None
-    ) -> Sequence[Any]:
+    async def _rows(self, name: str, limit: Deadline) -> Sequence[Any]:
         """Return the entries of a list, which may be wrapped in an object."""
-        operation = self._contract[name]
-        payload, answer = await self._calls.call(operation, timeout=timeout, deadline=deadline)
+        operation = self._calls.contract[name]
+        payload, answer = await self._calls.call(operation, limit=limit)
         wrapped = {"items": payload} if is_list(payload) else payload
         return rows_in(wrapped, "items", operation, answer)

@@ -85,24 +85,23 @@ class ZenvoicesClient(ApiClient):
             http_client=http_client,
             ssl_context=ssl_context,
         )
-        self._facts = facts
 
     @cached_property
     def companies(self) -> Companies:
         """Calls about the companies that this user may see."""
-        return Companies(self._calls, self._facts, "companies", Company)
+        return Companies(self._calls, "companies", Company)
 
     @cached_property
     def inbox(self) -> Inbox:
         """Calls about the inboxes of the companies."""
-        return Inbox(self._calls, self._facts, "inbox", InboxDocument)
+        return Inbox(self._calls, "inbox", InboxDocument)
 
     @cached_property
     def _master_data(self) -> master_data.MasterData:
         # Import on first use: the models of master data take 4 % of a process's start.
         from zenvoices_client._sync._master_data import MasterData
 
-        return MasterData(self._calls, self._facts)
+        return MasterData(self._calls)
 
     @cached_property
     def accounts(self) -> master_data.Accounts:
@@ -164,7 +163,7 @@ class ZenvoicesClient(ApiClient):
         """Calls about webhooks: available events and subscriptions."""
         from zenvoices_client._sync._webhooks import Webhooks
 
-        return Webhooks(self._calls, self._facts)
+        return Webhooks(self._calls)
 
     def __repr__(self) -> str:
         return f"{type(self).__name__}({self.login.user!r}, base_url={self.base_url!r})"

@@ -62,13 +62,12 @@ class Companies(Pages[Company]):
         Raises:
             NotFoundError: There is no such company.
         """
-        operation = self._contract["companies.get"]
+        operation = self._calls.contract["companies.get"]
         payload, answer = self._calls.call(
             operation,
             path={"company_id": company_id},
             asked=partial(AskedRecord, id=company_id, company_id=company_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
         inner = member(payload, "administration")
         return decode(Company, object_in(inner if is_object(inner) else payload, operation, answer))

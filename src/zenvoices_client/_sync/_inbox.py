@@ -72,17 +72,13 @@ class Inbox(Records[InboxDocument]):
             if not 0 < len(external_id) <= MAX_EXTERNAL_ID or not external_id.isprintable():
                 message = f"external_id may have 1 to {MAX_EXTERNAL_ID} printable characters"
                 raise ConfigurationError(message, service="zenvoices")
-        operation = self._contract["inbox.upload"]
+        operation = self._calls.contract["inbox.upload"]
         body = encode_upload(upload, company_id, external_id)
         if (
             max_bytes is not None
             and (size := size_of(json_parts(operation.rename_out(body)))) > max_bytes
         ):
-            message = Text(
-                "upload_over_limit",
-                "{0}: {1} bytes to send, the limit is {2}",
-                *(operation.name, size, max_bytes),
-            )
+            message = f"{operation.name}: {size} bytes to send, the limit is {max_bytes}"
             raise RejectedError(
                 message,
                 service="zenvoices",
@@ -96,10 +92,8 @@ class Inbox(Records[InboxDocument]):
             asked=partial(
                 AskedUpload, upload=upload, company_id=company_id, external_id=external_id
             ),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout, upload.attachments[0].content.check),
             decoded=False,
-            check=upload.attachments[0].content.check,
         )
         return uploaded_document(payload, answer, operation)
 
@@ -127,8 +121,7 @@ class Inbox(Records[InboxDocument]):
             InboxDocument,
             query={"id": id},
             asked=partial(AskedRecord, id=id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
 
     def find(
@@ -162,14 +155,13 @@ class Inbox(Records[InboxDocument]):
         check_company(company_id)
         limit = self._calls.limit(deadline, timeout)
         # With a user's function, the list is not searched.
-        own = self._contract.operations.get("inbox.find")
+        own = self._calls.contract.operations.get("inbox.find")
         try:
             payload, answer = self._calls.call(
-                own or self._contract["inbox.details"],
+                own or self._calls.contract["inbox.details"],
                 query={"company_id": company_id, "external_id": external_id},
                 asked=partial(AskedFind, company_id=company_id, external_id=external_id),
-                timeout=limit.timeout,
-                deadline=limit.remaining(),
+                limit=limit,
             )
         except NotFoundError as error:
             return Lookup("not found", answered_at=error.answered_at)

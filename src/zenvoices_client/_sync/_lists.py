@@ -9,7 +9,6 @@ from typing import Any, Generic, TypeVar
 
 from _client_kit._arguments import argument_error, check_number
 from _client_kit._clock import Deadline
-from _client_kit._contract import Contract
 from _client_kit._json import is_object
 from _client_kit._models import decode
 from _client_kit._response import Page, fingerprint, rows_in
@@ -35,8 +34,8 @@ def check_company(company_id: object) -> None:
 class Pages(CallGroup, Generic[T]):
     """Base class of the calls about one kind of record, which can be listed page by page."""
 
-    def __init__(self, calls: Calls, contract: Contract, resource: str, model: type[T]) -> None:
-        super().__init__(calls, contract)
+    def __init__(self, calls: Calls, resource: str, model: type[T]) -> None:
+        super().__init__(calls)
         self._resource = resource
         self._model = model
 
@@ -55,20 +54,18 @@ class Pages(CallGroup, Generic[T]):
         if type(page_size) is not int or not 1 <= page_size <= 250:
             wanted = "a whole number from 1 to 250"
             raise argument_error("page_size", wanted, page_size, service="zenvoices")
-        operation = self._contract[f"{self._resource}.list"]
+        operation = self._calls.contract[f"{self._resource}.list"]
         filters = {"administrationId": company_id, "sorting": sorting}
         sent = {name: value for name, value in filters.items() if value is not None}
 
         def fetch(skip: Any) -> Page[T]:
-            next_limit = limit()
             payload, answer = self._calls.call(
                 operation,
                 json={**sent, "maxResultCount": page_size, "skipCount": skip},
                 asked=partial(
                     AskedPage, skip=skip, size=page_size, company_id=company_id, sorting=sorting
                 ),
-                timeout=next_limit.timeout,
-                deadline=next_limit.remaining(),
+                limit=limit(),
             )
             rows = rows_in(payload, "items", operation, answer)
             total = member(payload, "totalCount")

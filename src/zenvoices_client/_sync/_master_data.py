@@ -9,7 +9,7 @@ from __future__ import annotations
 from functools import partial
 from typing import Any, TypeVar
 
-from _client_kit._contract import Contract
+from _client_kit._clock import Deadline
 from _client_kit._errors import ConfigurationError
 from _client_kit._sync._calls import Calls
 from zenvoices_client import _master_models as models
@@ -25,8 +25,7 @@ class KeyedRecords(Records[T]):
     def _get(
         self,
         company_id: int,
-        timeout: float | None,
-        deadline: float | None,
+        limit: Deadline,
         *,
         verb: str = "get",
         **key: str | None,
@@ -40,8 +39,7 @@ class KeyedRecords(Records[T]):
             self._model,
             query={"company_id": company_id, **given},
             asked=partial(AskedRecord, company_id=company_id, **given),
-            timeout=timeout,
-            deadline=deadline,
+            limit=limit,
         )
 
 
@@ -74,9 +72,8 @@ class CodedRecords(KeyedRecords[T]):
             NotFoundError: The company has no such record.
         """
         verb = "get" if external_id is None else self._verb_by_external_id
-        return self._get(
-            company_id, timeout, deadline, verb=verb, code=code, external_id=external_id
-        )
+        limit = self._calls.limit(deadline, timeout)
+        return self._get(company_id, limit, verb=verb, code=code, external_id=external_id)
 
 
 class Accounts(CodedRecords[models.Account]):
@@ -111,7 +108,8 @@ class PurchaseOrders(KeyedRecords[models.PurchaseOrder]):
         Raises:
             NotFoundError: The company has no such purchase order.
         """
-        return self._get(company_id, timeout, deadline, number=number, external_id=external_id)
+        limit = self._calls.limit(deadline, timeout)
+        return self._get(company_id, limit, number=number, external_id=external_id)
 
 
 class FinancialTransactions(Records[models.FinancialTransaction]):
@@ -137,31 +135,24 @@ class FinancialTransactions(Records[models.FinancialTransaction]):
             models.FinancialTransaction,
             path={"transaction_id": transaction_id},
             asked=partial(AskedRecord, id=transaction_id),
-            timeout=timeout,
-            deadline=deadline,
+            limit=self._calls.limit(deadline, timeout),
         )
 
 
 class MasterData:
     """The calls about master data, with an attribute for each kind of record."""
 
-    def __init__(self, calls: Calls, contract: Contract) -> None:
-        self.accounts = Accounts(calls, contract, "accounts", models.Account)
-        self.ledger_accounts = CodedRecords(
-            calls, contract, "ledger_accounts", models.LedgerAccount
-        )
-        self.cost_centres = Records(calls, contract, "cost_centres", models.CostCentre)
-        self.cost_units = Records(calls, contract, "cost_units", models.CostUnit)
-        self.employees = CodedRecords(calls, contract, "employees", models.Employee)
-        self.payment_conditions = Records(
-            calls, contract, "payment_conditions", models.PaymentCondition
-        )
-        self.products = CodedRecords(calls, contract, "products", models.Product)
-        self.projects = CodedRecords(calls, contract, "projects", models.Project)
-        self.purchase_orders = PurchaseOrders(
-            calls, contract, "purchase_orders", models.PurchaseOrder
-        )
-        self.tax_codes = Records(calls, contract, "tax_codes", models.TaxCode)
+    def __init__(self, calls: Calls) -> None:
+        self.accounts = Accounts(calls, "accounts", models.Account)
+        self.ledger_accounts = CodedRecords(calls, "ledger_accounts", models.LedgerAccount)
+        self.cost_centres = Records(calls, "cost_centres", models.CostCentre)
+        self.cost_units = Records(calls, "cost_units", models.CostUnit)
+        self.employees = CodedRecords(calls, "employees", models.Employee)
+        self.payment_conditions = Records(calls, "payment_conditions", models.PaymentCondition)
+        self.products = CodedRecords(calls, "products", models.Product)
+        self.projects = CodedRecords(calls, "projects", models.Project)
+        self.purchase_orders = PurchaseOrders(calls, "purchase_orders", models.PurchaseOrder)
+        self.tax_codes = Records(calls, "tax_codes", models.TaxCode)
         self.financial_transactions = FinancialTransactions(
-            calls, contract, "financial_transactions", models.FinancialTransaction
+            calls, "financial_transactions", models.FinancialTransaction
         )

@@ -43,6 +43,7 @@ from support.kit_service import (
     Clock,
     Service,
     WatchedBody,
+    call_async,
     dialect,
     reply,
     together_async,
@@ -83,8 +84,11 @@ def calls_to(service: Service, **options: Any) -> AsyncCalls:
 async def test_payload_and_headers() -> None:
     """A call carries token, agent and query under the wire's names, and brings the payload."""
     service = Service(reply(200, {"id": 7}, {"X-Request-Id": "r-1"}))
-    payload, answer = await calls_to(service).call(
-        READ, path=THING, query={"since": "2026-01-01", "word": "a b&c", "missing": None}
+    payload, answer = await call_async(
+        calls_to(service),
+        READ,
+        path=THING,
+        query={"since": "2026-01-01", "word": "a b&c", "missing": None},
     )
     (request, body) = service.requests[0]
     assert payload == {"id": 7}
@@ -99,7 +103,7 @@ async def test_payload_and_headers() -> None:
 async def test_json_body() -> None:
     """A JSON body travels as UTF-8 with its type and length."""
     service = Service()
-    await calls_to(service).call(WRITE, json={"name": "Café"})
+    await call_async(calls_to(service), WRITE, json={"name": "Café"})
     request, body = service.requests[0]
     assert body == '{"name":"Café"}'.encode()
     assert request.headers["content-type"] == "application/json"
@@ -109,7 +113,7 @@ async def test_json_body() -> None:
 async def test_streamed_body_has_its_length() -> None:
     """A streamed body is sent with the length that was given, not in chunks."""
     service = Service()
-    await calls_to(service).call(WRITE, json=[Base64(b"abc")])
+    await call_async(calls_to(service), WRITE, json=[Base64(b"abc")])
     request, body = service.requests[0]
     assert body == b'["YWJj"]'
     assert request.headers["content-length"] == "8"
@@ -135,13 +139,13 @@ async def test_a_check_comes_before_each_piece(
     service = Service()
     calls = calls_to(service)
     source = FileSource.of(content)
-    await calls.call(WRITE, json=[Base64(source)], check=check)
+    await call_async(calls, WRITE, json=[Base64(source)], check=check)
     assert len(checks) == 5  # the request, three pieces, the end of the JSON
     with pytest.raises(LookupError):
-        await calls.call(WRITE, json=[Base64(source)], check=check)
+        await call_async(calls, WRITE, json=[Base64(source)], check=check)
     assert len(checks) == 9
     assert len(service.requests) == 1
-    await calls.call(READ, path=THING, check=check)
+    await call_async(calls, READ, path=THING, check=check)
     assert evolve(source, check=check) == source
 
 
@@ -149,7 +153,7 @@ async def test_renewal_after_401_repeats_a_streamed_body() -> None:
     """A 401 is answered by one fresh token and the same body from its start."""
     service = Service(reply(401))
     calls = calls_to(service)
-    payload, _ = await calls.call(WRITE, json=[Base64(b"abc")])
+    payload, _ = await call_async(calls, WRITE, json=[Base64(b"abc")])
     assert payload == {"ok": True}
     assert [body for _, body in service.requests] == [b'["YWJj"]'] * 2
     assert service.bearers == [f"Bearer {TOKEN}-1", f"Bearer {TOKEN}-2"]
@@ -160,10 +164,10 @@ async def test_second_401_is_raised() -> None:
     service = Service(reply(401), reply(401))
     calls = calls_to(service)
     with pytest.raises(CredentialsError) as caught:
-        await calls.call(READ, path=THING)
+        await call_async(calls, READ, path=THING)
     assert caught.value.status == 401
     assert len(service.token_requests) == 2
-    await calls.call(READ, path=THING)
+    await call_async(calls, READ, path=THING)
     assert len(service.token_requests) == 3
 
 
@@ -171,7 +175,7 @@ async def test_tries_are_counted_across_a_renewal(clock: Clock) -> None:
     """A renewal is no try, and does not start the count anew."""
     service = Service(*map(reply, [503, 503, 503, 401, 503, 503]))
     with pytest.raises(UnavailableError):
-        await calls_to(service).call(READ, path=THING)
+        await call_async(calls_to(service), READ, path=THING)
     assert len(service.requests) == 5
     assert clock.pauses == [0.25, 0.5, 1.0]
 
@@ -180,7 +184,7 @@ async def test_token_that_ends_during_a_pause_is_renewed(clock: Clock) -> None:
     """The next try has a token that is valid then, and one 401 is still no error."""
     service = Service(reply(503, None, {"Retry-After": "50"}), reply(401))
     service.token_life = 60.0
-    await calls_to(service).call(READ, path=THING)
+    await call_async(calls_to(service), READ, path=THING)
     assert clock.pauses == [50.0]
     assert service.bearers == [f"Bearer {TOKEN}-{number}" for number in (1, 2, 3)]
 
@@ -203,7 +207,7 @@ async def test_one_token_request_for_many(good: bool) -> None:
 
     async def call(number: int) -> object:
         started.append(number)
-        return (await calls.call(READ, path=THING))[0]
+        return (await call_async(calls, READ, path=THING))[0]
 
     outcomes = await together_async(32, call)
     assert len(service.token_requests) == 1
@@ -235,7 +239,7 @@ async def test_failed_token_request_is_shared(monkeypatch: pytest.MonkeyPatch) -
     service.before_token = until_all_wait
 
     async def call(_number: int) -> object:
-        return (await calls.call(READ, path=THING))[0]
+        return (await call_async(calls, READ, path=THING))[0]
 
     outcomes = await together_async(8, call)
     assert {type(outcome) for outcome in outcomes} == {NotFoundError}
@@ -253,7 +257,7 @@ async def test_end_of_one_deadline_is_not_shared(clock: Clock, end: str) -> None
     if end == "deadline":
         service.before_token = lambda: setattr(clock, "now", clock.now + 20.0)
     with pytest.raises((RateLimitedError, UnavailableError)):
-        await calls_to(service, states={ORIGIN: state}).call(READ, path=THING, deadline=10.0)
+        await call_async(calls_to(service, states={ORIGIN: state}), READ, path=THING, deadline=10.0)
     assert state.failure is None
 
 
@@ -264,7 +268,7 @@ async def test_rejection_is_final() -> None:
     first.token_script = [reply(401)]
     for service in (first, first, second):
         with pytest.raises(CredentialsError, match="the password was refused"):
-            await calls_to(service, states=states).call(READ, path=THING)
+            await call_async(calls_to(service, states=states), READ, path=THING)
     assert len(first.token_requests) == 1
     assert second.token_requests == []
 
@@ -274,7 +278,7 @@ async def test_token_is_shared_by_clients() -> None:
     states: dict[str, TokenCache] = {}
     service = Service()
     for _ in range(2):
-        await calls_to(service, states=states).call(READ, path=THING)
+        await call_async(calls_to(service, states=states), READ, path=THING)
     assert len(service.token_requests) == 1
 
 
@@ -283,8 +287,10 @@ async def test_token_never_goes_to_another_address() -> None:
     states: dict[str, TokenCache] = {}
     here, there = Service(), Service()
     there.token_script = [reply(200, {"token": "other"})]
-    await calls_to(here, states=states).call(READ, path=THING)
-    await calls_to(there, states=states, base_url="https://api.invalid").call(READ, path=THING)
+    await call_async(calls_to(here, states=states), READ, path=THING)
+    await call_async(
+        calls_to(there, states=states, base_url="https://api.invalid"), READ, path=THING
+    )
     assert here.bearers == [f"Bearer {TOKEN}-1"]
     assert there.bearers == ["Bearer other"]
 
@@ -298,12 +304,12 @@ async def test_token_life(clock: Clock, life: float, before: float, after: float
     service.token_life = life
     calls = calls_to(service, deadline=100_000.0)
     started = clock.now
-    await calls.call(READ, path=THING)
+    await call_async(calls, READ, path=THING)
     clock.now = started + before
-    await calls.call(READ, path=THING)
+    await call_async(calls, READ, path=THING)
     assert len(service.token_requests) == 1
     clock.now = started + after
-    await calls.call(READ, path=THING)
+    await call_async(calls, READ, path=THING)
     assert len(service.token_requests) == 2
 
 
@@ -311,7 +317,7 @@ async def test_token_request_is_repeated(clock: Clock) -> None:
     """A token service that fails for a moment is asked again; nothing is rejected."""
     service = Service()
     service.token_script = [reply(503), httpx.ReadTimeout("slow")]
-    await calls_to(service).call(READ, path=THING)
+    await call_async(calls_to(service), READ, path=THING)
     assert len(service.token_requests) == 3
     assert clock.pauses == [0.25, 0.5]
 
@@ -353,7 +359,7 @@ async def test_broken_connections(
     for operation, path, kind, tries in ((READ, THING, read, reads), (WRITE, {}, write, writes)):
         service = Service(*[fault] * 10)
         with pytest.raises(ServiceError) as caught:
-            await calls_to(service).call(operation, path=path)
+            await call_async(calls_to(service), operation, path=path)
         assert type(caught.value) is kind
         assert len(service.requests) == tries
 
@@ -386,7 +392,7 @@ async def test_statuses(
     for operation, path, kind, tries in ((READ, THING, read, reads), (WRITE, {}, write, writes)):
         service = Service(*[reply(status) for _ in range(10)])
         with pytest.raises(ServiceError) as caught:
-            await calls_to(service).call(operation, path=path)
+            await call_async(calls_to(service), operation, path=path)
         assert type(caught.value) is kind
         assert caught.value.status == status
         assert len(service.requests) == tries
@@ -410,7 +416,7 @@ async def test_retry_after(clock: Clock, header: str, pause: float) -> None:
     """Retry-After is seconds or a date by the server's clock; garbage is as if it were absent."""
     headers = {"Retry-After": header, "Date": "Sun, 01 Mar 2026 10:00:00 GMT"}
     service = Service(reply(429, None, headers))
-    await calls_to(service).call(WRITE, json={})
+    await call_async(calls_to(service), WRITE, json={})
     assert clock.pauses == [pause]
 
 
@@ -418,7 +424,7 @@ async def test_retry_after_beyond_the_deadline(clock: Clock) -> None:
     """A pause that would outlive the deadline is not begun; the error says how long it was."""
     service = Service(reply(429, None, {"Retry-After": "9" * 400}))
     with pytest.raises(RateLimitedError) as caught:
-        await calls_to(service).call(READ, path=THING)
+        await call_async(calls_to(service), READ, path=THING)
     assert caught.value.retry_after == 3600.0
     assert clock.pauses == []
 
@@ -428,7 +434,7 @@ async def test_deadline_covers_attempts_and_pauses(clock: Clock) -> None:
     service = Service(*[reply(503) for _ in range(50)])
     policy = RetryPolicy(attempts=50, wait_initial=4.0, wait_max=4.0, wait_jitter=0.0)
     with pytest.raises(UnavailableError):
-        await calls_to(service, retry=policy).call(READ, path=THING, deadline=10.0)
+        await call_async(calls_to(service, retry=policy), READ, path=THING, deadline=10.0)
     assert clock.pauses == [4.0, 4.0]
     assert len(service.requests) == 3
 
@@ -442,7 +448,7 @@ async def test_late_wake_up_hides_no_answer(clock: Clock, monkeypatch: pytest.Mo
     monkeypatch.setattr(runtime, "sleep", oversleep)
     service = Service(reply(503))
     with pytest.raises(UnavailableError, match="503"):
-        await calls_to(service).call(READ, path=THING, deadline=10.0)
+        await call_async(calls_to(service), READ, path=THING, deadline=10.0)
     assert len(service.requests) == 1
 
 
@@ -455,7 +461,7 @@ async def test_deadline_covers_the_token(clock: Clock) -> None:
 
     service.before_token = slow
     with pytest.raises(UnavailableError):
-        await calls_to(service).call(READ, path=THING, deadline=10.0)
+        await call_async(calls_to(service), READ, path=THING, deadline=10.0)
     assert service.requests == []
 
 
@@ -465,7 +471,7 @@ async def test_deadline_ends_the_wait_for_anothers_token() -> None:
     calls = calls_to(service, states={ORIGIN: state})
     async with state.flight(runtime.SingleFlight).acquire(Deadline()):
         with pytest.raises(UnavailableError, match="the deadline passed") as caught:
-            await calls.call(WRITE, json={}, deadline=0.01)
+            await call_async(calls, WRITE, json={}, deadline=0.01)
     assert caught.value.applied is False
     assert caught.value.retryable  # the request that it waited for may succeed later
     assert service.token_requests == []
@@ -475,7 +481,7 @@ async def test_deadline_that_has_passed() -> None:
     """With no time left nothing is sent at all."""
     service = Service()
     with pytest.raises(UnavailableError, match="before the request was sent"):
-        await calls_to(service).call(WRITE, json={}, deadline=0.0)
+        await call_async(calls_to(service), WRITE, json={}, deadline=0.0)
     assert service.requests == []
     assert service.token_requests == []
 
@@ -489,7 +495,7 @@ async def test_answers_of_a_mock_transport() -> None:
         return httpx.Response(200, json={"bearer": request.headers["authorization"]})
 
     calls = calls_to(Service(), transport=httpx.MockTransport(answer))
-    assert (await calls.call(READ, path=THING))[0] == {"bearer": "Bearer t"}
+    assert (await call_async(calls, READ, path=THING))[0] == {"bearer": "Bearer t"}
 
 
 async def test_answer_that_an_injected_transport_has_read() -> None:
@@ -503,7 +509,7 @@ async def test_answer_that_an_injected_transport_has_read() -> None:
             return answer
 
     calls = calls_to(Service(), transport=Recording())
-    assert (await calls.call(READ, path=THING))[0] == {"a": 1}
+    assert (await call_async(calls, READ, path=THING))[0] == {"a": 1}
 
 
 class UsedUp(httpx.AsyncByteStream):
@@ -528,7 +534,7 @@ async def test_deadline_shortens_the_wait_for_a_body(clock: Clock) -> None:
         clock.now += 12.0
 
     service.before_token = slow
-    await calls_to(service, timeout=10.0).call(READ, path=THING, deadline=15.0)
+    await call_async(calls_to(service, timeout=10.0), READ, path=THING, deadline=15.0)
     assert body.read_timeout == 3.0
 
 
@@ -543,7 +549,7 @@ async def test_deadline_ends_a_slow_upload(clock: Clock) -> None:
 
     body = [Base64(b"x" * 1_000_000)] * 10
     with pytest.raises(OutcomeUnknownError, match="took too long") as caught:
-        await calls_to(service).call(WRITE, json=body, check=drop, deadline=5.0)
+        await call_async(calls_to(service), WRITE, json=body, check=drop, deadline=5.0)
     assert len(taken) <= 7
     assert not caught.value.retryable
 
@@ -556,7 +562,7 @@ async def test_errors_from_a_body_come_out_as_they_are() -> None:
         raise RejectedError(message, service="bridge")
 
     with pytest.raises(RejectedError, match="a file became shorter") as caught:
-        await calls_to(Service()).call(WRITE, json=[Base64(b"x")], check=refuse)
+        await call_async(calls_to(Service()), WRITE, json=[Base64(b"x")], check=refuse)
     assert caught.value.__context__ is None
     files = " ".join(str(entry.path) for entry in caught.traceback)
     assert "httpx" not in files
@@ -575,8 +581,8 @@ async def test_redirects_and_defaults_of_an_injected_client() -> None:
     ) as client:
         calls = calls_to(service, transport=None, http_client=client)
         with pytest.raises(ProtocolError):
-            await calls.call(READ, path=THING)
-        await calls.call(READ, path=THING)
+            await call_async(calls, READ, path=THING)
+        await call_async(calls, READ, path=THING)
         await calls.aclose()
         assert not client.is_closed
     assert len(service.requests) == 2
@@ -593,7 +599,7 @@ async def test_cookies_are_never_sent_back() -> None:
     service = Service(reply(200, {}, {"Set-Cookie": "session=1; Path=/"}))
     calls = calls_to(service)
     for _ in range(2):
-        await calls.call(READ, path=THING)
+        await call_async(calls, READ, path=THING)
     assert all("cookie" not in request.headers for request, _ in service.requests)
 
 
@@ -601,7 +607,7 @@ async def test_own_client_is_closed() -> None:
     """Leaving the block closes the transport the calls went through."""
     service = Service()
     async with aclosing(calls_to(service)) as calls:
-        await calls.call(READ, path=THING)
+        await call_async(calls, READ, path=THING)
     assert service.closed
 
 
@@ -625,7 +631,7 @@ async def test_token_that_cannot_be_read() -> None:
     service = Service()
     service.token_script = [reply(200, b"<html>")]
     with pytest.raises(ProtocolError) as caught:
-        await calls_to(service).call(WRITE, json={})
+        await call_async(calls_to(service), WRITE, json={})
     assert caught.value.applied is False
     assert service.requests == []
 
@@ -636,7 +642,7 @@ async def test_an_unsafe_call_is_not_repeated_for_a_lost_token_answer() -> None:
     service.token_script = [httpx.ReadTimeout("slow")] * 10
     calls = calls_to(service, retry=RetryPolicy(attempts=1))
     with pytest.raises(ServiceError) as caught:
-        await calls.call(WRITE, json={})
+        await call_async(calls, WRITE, json={})
     assert caught.value.applied is False
     assert service.requests == []
     assert TOKEN_CALL.name in str(caught.value)

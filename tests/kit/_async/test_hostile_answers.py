@@ -15,7 +15,7 @@ from _client_kit._async import _calls as calls_module
 from _client_kit._async._calls import AsyncCalls
 from _client_kit._errors import ProtocolError, ServiceError
 from _client_kit._retry import RetryPolicy
-from support.kit_service import ORIGIN, READ, WRITE, Service, dialect, reply
+from support.kit_service import ORIGIN, READ, WRITE, Service, call_async, dialect, reply
 
 pytestmark = pytest.mark.anyio
 
@@ -42,8 +42,8 @@ async def ask(*script: httpx.Response | Exception, write: bool = False) -> Any:
         ssl_context=None,
     )
     if write:
-        return (await calls.call(WRITE, json={}))[0]
-    return (await calls.call(READ, path={"thing_id": "a1"}))[0]
+        return (await call_async(calls, WRITE, json={}))[0]
+    return (await call_async(calls, READ, path={"thing_id": "a1"}))[0]
 
 
 @pytest.mark.parametrize("size", [1, 7, CAP])

@@ -15,7 +15,7 @@ from _client_kit._async._calls import AsyncCalls
 from _client_kit._errors import ConfigurationError, UnreachableError
 from _client_kit._retry import RetryPolicy
 from _client_kit._tls import _ssl_context, shared_ssl_context
-from support.kit_service import READ, Service, dialect, reply
+from support.kit_service import READ, Service, call_async, dialect, reply
 
 pytestmark = pytest.mark.anyio
 
@@ -97,7 +97,7 @@ async def test_proxy_of_the_environment(environment: pytest.MonkeyPatch, name: s
     environment.setenv("NO_PROXY", "*")
     assert not proxied(opened_to("https://api.example"))
     environment.delenv("NO_PROXY")
-    answered = await calls_to(transport=Service(reply(200, {}))).call(READ, path=THING)
+    answered = await call_async(calls_to(transport=Service(reply(200, {}))), READ, path=THING)
     assert answered[0] == {}
 
 
@@ -171,7 +171,7 @@ async def test_request_hooks_are_left_alone() -> None:
 
     transport = Service(reply(200, {}))
     async with httpx.AsyncClient(transport=transport, event_hooks={"request": [hook]}) as client:
-        await calls_to(http_client=client).call(READ, path=THING)
+        await call_async(calls_to(http_client=client), READ, path=THING)
     assert seen[-1] == "GET"
 
 
@@ -180,4 +180,4 @@ async def test_unreachable_is_still_told(environment: pytest.MonkeyPatch) -> Non
     environment.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     async with aclosing(calls_to()) as calls:
         with pytest.raises(UnreachableError):
-            await calls.call(READ, path=THING)
+            await call_async(calls, READ, path=THING)

@@ -22,7 +22,7 @@ from _client_kit._errors import (
 )
 from _client_kit._files import Base64
 from _client_kit._retry import RetryPolicy
-from support.kit_service import READ, WRITE, dialect
+from support.kit_service import READ, WRITE, call_async, dialect
 from support.kit_sockets import Peer, Talk, server
 
 pytestmark = pytest.mark.anyio
@@ -79,10 +79,10 @@ async def test_broken_connections(case: str) -> None:
     with server(BROKEN[case]) as (url, connections):
         async with aclosing(calls_to(url)) as calls:
             with pytest.raises(UnavailableError, match="connection broke"):
-                await calls.call(READ, path=THING)
+                await call_async(calls, READ, path=THING)
             used = len(connections)
             with pytest.raises(OutcomeUnknownError, match="connection broke") as caught:
-                await calls.call(WRITE, json={"a": 1})
+                await call_async(calls, WRITE, json={"a": 1})
             assert caught.value.applied is None
             assert len(connections) <= used + 1
 
@@ -100,7 +100,7 @@ async def test_idle_connection_that_was_closed() -> None:
     with server(talk) as (url, connections):
         async with aclosing(calls_to(url)) as calls:
             for _ in range(3):
-                await calls.call(READ, path=THING)
+                await call_async(calls, READ, path=THING)
                 assert await runtime.run_blocking(gone.wait, 10)
                 gone.clear()
         assert len(connections) == 3
@@ -117,7 +117,7 @@ async def test_no_answer_at_all() -> None:
         async with aclosing(calls_to(url)) as calls:
             started = time.monotonic()
             with pytest.raises(OutcomeUnknownError, match="took too long"):
-                await calls.call(WRITE, json={}, timeout=0.2)
+                await call_async(calls, WRITE, json={}, timeout=0.2)
             assert time.monotonic() - started < 9.0
 
 
@@ -134,7 +134,7 @@ async def test_drip_cannot_beat_the_deadline(size: bytes) -> None:
         async with aclosing(calls_to(url)) as calls:
             started = time.monotonic()
             with pytest.raises(UnavailableError, match="took too long") as caught:
-                await calls.call(READ, path=THING, deadline=1.0)
+                await call_async(calls, READ, path=THING, deadline=1.0)
             assert time.monotonic() - started < 9.0
             assert not caught.value.retryable
 
@@ -151,7 +151,7 @@ async def test_pause_in_the_body_cannot_beat_the_deadline() -> None:
         async with aclosing(calls_to(url, timeout=10.0)) as calls:
             started = time.monotonic()
             with pytest.raises(UnavailableError, match="took too long"):
-                await calls.call(READ, path=THING, deadline=1.0)
+                await call_async(calls, READ, path=THING, deadline=1.0)
             assert time.monotonic() - started < 9.0
 
 
@@ -162,7 +162,7 @@ async def test_refusal_while_the_body_is_sent() -> None:
     with server(says(refusal)) as (url, _):
         async with aclosing(calls_to(url)) as calls:
             with pytest.raises(ServiceError) as caught:
-                await calls.call(WRITE, json=[Base64(b"x" * 10_000_000)])
+                await call_async(calls, WRITE, json=[Base64(b"x" * 10_000_000)])
     # The answer may be lost to the reset that follows: then nobody knows.
     assert caught.value.status == 413 or isinstance(caught.value, OutcomeUnknownError)
 
@@ -173,7 +173,7 @@ async def test_nobody_listens() -> None:
         port = taken.getsockname()[1]
     async with aclosing(calls_to(f"http://127.0.0.1:{port}")) as calls:
         with pytest.raises(UnreachableError, match=f"no connection to .*:{port}") as caught:
-            await calls.call(WRITE, json={})
+            await call_async(calls, WRITE, json={})
     assert caught.value.applied is False
     assert caught.value.retryable
 
@@ -189,7 +189,7 @@ async def test_name_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     async with aclosing(calls_to("https://nowhere.example")) as calls:
         with pytest.raises(UnreachableError, match="its name could not be resolved") as caught:
-            await calls.call(WRITE, json={})
+            await call_async(calls, WRITE, json={})
     assert caught.value.applied is False
     assert "key=1" not in str(caught.value)
 
@@ -200,7 +200,7 @@ async def test_proxies_are_not_asked_for_this_machine(monkeypatch: pytest.Monkey
         monkeypatch.setenv(name, "http://proxy.invalid:3128")
     with server(says(OK)) as (url, _):
         async with aclosing(calls_to(url)) as calls:
-            assert (await calls.call(READ, path=THING))[0] == {}
+            assert (await call_async(calls, READ, path=THING))[0] == {}
 
 
 @pytest.fixture(scope="module")
@@ -221,7 +221,7 @@ async def test_unknown_authority_is_refused(authority: trustme.CA) -> None:
     with server(says(OK), served_by(authority, "localhost")) as (url, connections):
         async with aclosing(calls_to(url, retry=RetryPolicy(wait_initial=0.0))) as calls:
             with pytest.raises(UnreachableError, match="TLS certificate not accepted") as caught:
-                await calls.call(WRITE, json={})
+                await call_async(calls, WRITE, json={})
         assert len(connections) == 1  # trying again would not help
     assert caught.value.applied is False
     assert not caught.value.retryable
@@ -235,11 +235,11 @@ async def test_own_ssl_context(authority: trustme.CA) -> None:
     authority.configure_trust(trusting)
     with server(says(OK), served_by(authority, "localhost")) as (url, _):
         async with aclosing(calls_to(url, ssl_context=trusting)) as calls:
-            assert (await calls.call(READ, path=THING))[0] == {}
+            assert (await call_async(calls, READ, path=THING))[0] == {}
     with server(says(OK), served_by(authority, "other.example")) as (url, _):
         async with aclosing(calls_to(url, ssl_context=trusting)) as calls:
             with pytest.raises(UnreachableError, match="TLS certificate not accepted"):
-                await calls.call(READ, path=THING)
+                await call_async(calls, READ, path=THING)
 
 
 async def test_server_that_speaks_no_tls() -> None:
@@ -251,5 +251,5 @@ async def test_server_that_speaks_no_tls() -> None:
     with server(talk) as (url, _):
         async with aclosing(calls_to(url.replace("http:", "https:"))) as calls:
             with pytest.raises(UnreachableError, match="TLS failed") as caught:
-                await calls.call(WRITE, json={})
+                await call_async(calls, WRITE, json={})
     assert caught.value.applied is False

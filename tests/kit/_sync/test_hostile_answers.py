@@ -16,7 +16,7 @@ from _client_kit._errors import ProtocolError, ServiceError
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync import _calls as calls_module
 from _client_kit._sync._calls import Calls
-from support.kit_service import ORIGIN, READ, WRITE, Service, dialect, reply
+from support.kit_service import ORIGIN, READ, WRITE, Service, call_sync, dialect, reply
 
 CAP = 100_000
 
@@ -41,8 +41,8 @@ def ask(*script: httpx.Response | Exception, write: bool = False) -> Any:
         ssl_context=None,
     )
     if write:
-        return calls.call(WRITE, json={})[0]
-    return calls.call(READ, path={"thing_id": "a1"})[0]
+        return call_sync(calls, WRITE, json={})[0]
+    return call_sync(calls, READ, path={"thing_id": "a1"})[0]
 
 
 @pytest.mark.parametrize("size", [1, 7, CAP])

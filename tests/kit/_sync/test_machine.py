@@ -16,7 +16,7 @@ from _client_kit._errors import ConfigurationError, UnreachableError
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync._calls import Calls
 from _client_kit._tls import _ssl_context, shared_ssl_context
-from support.kit_service import READ, Service, dialect, reply
+from support.kit_service import READ, Service, call_sync, dialect, reply
 
 THING = {"thing_id": "a1"}
 PROXIES = ("HTTP_PROXY", "HTTPS_PROXY", "ALL_PROXY", "NO_PROXY")
@@ -94,7 +94,7 @@ def test_proxy_of_the_environment(environment: pytest.MonkeyPatch, name: str) ->
     environment.setenv("NO_PROXY", "*")
     assert not proxied(opened_to("https://api.example"))
     environment.delenv("NO_PROXY")
-    answered = calls_to(transport=Service(reply(200, {}))).call(READ, path=THING)
+    answered = call_sync(calls_to(transport=Service(reply(200, {}))), READ, path=THING)
     assert answered[0] == {}
 
 
@@ -168,7 +168,7 @@ def test_request_hooks_are_left_alone() -> None:
 
     transport = Service(reply(200, {}))
     with httpx.Client(transport=transport, event_hooks={"request": [hook]}) as client:
-        calls_to(http_client=client).call(READ, path=THING)
+        call_sync(calls_to(http_client=client), READ, path=THING)
     assert seen[-1] == "GET"
 
 
@@ -177,4 +177,4 @@ def test_unreachable_is_still_told(environment: pytest.MonkeyPatch) -> None:
     environment.setenv("HTTPS_PROXY", "http://127.0.0.1:1")
     with closing(calls_to()) as calls:
         with pytest.raises(UnreachableError):
-            calls.call(READ, path=THING)
+            call_sync(calls, READ, path=THING)

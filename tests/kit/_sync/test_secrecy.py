@@ -18,7 +18,17 @@ from _client_kit._errors import ConfigurationError, RejectedError, ServiceError
 from _client_kit._files import Base64
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync._calls import Calls
-from support.kit_service import ORIGIN, PASSWORD, READ, TOKEN, WRITE, Service, dialect, reply
+from support.kit_service import (
+    ORIGIN,
+    PASSWORD,
+    READ,
+    TOKEN,
+    WRITE,
+    Service,
+    call_sync,
+    dialect,
+    reply,
+)
 from support.kit_sockets import Peer, server
 from support.reach import leads_to, shown
 
@@ -70,7 +80,7 @@ def test_no_token_in_what_an_error_shows(case: str) -> None:
     """Neither message, attributes, chained errors nor any frame's locals hold the token."""
     service = Service(*SCRIPTS[case]())
     with pytest.raises(ServiceError) as caught:
-        calls_to(service).call(READ, path={"thing_id": "a1"})
+        call_sync(calls_to(service), READ, path={"thing_id": "a1"})
     assert service.bearers[0] == f"Bearer {TOKEN}-1"
     assert TOKEN not in shown(caught.value)
     assert leads_to(caught.value) == []
@@ -79,7 +89,7 @@ def test_no_token_in_what_an_error_shows(case: str) -> None:
 def test_an_answer_of_success_is_given_as_it_came() -> None:
     """What a service says in a success is data, also where it repeats the token."""
     body = {"seen": f"{TOKEN}-1", "b": [1, None]}
-    payload, _ = calls_to(Service(reply(200, body))).call(READ, path={"thing_id": "a1"})
+    payload, _ = call_sync(calls_to(Service(reply(200, body))), READ, path={"thing_id": "a1"})
     assert payload == body
 
 
@@ -98,7 +108,7 @@ def test_no_password_in_what_an_error_shows(case: str) -> None:
     service = Service()
     service.token_script = TOKEN_SCRIPTS[case]()
     with pytest.raises(ServiceError) as caught:
-        calls_to(service).call(READ, path={"thing_id": "a1"})
+        call_sync(calls_to(service), READ, path={"thing_id": "a1"})
     assert len(service.token_requests) == 1
     assert PASSWORD not in shown(caught.value)
     assert leads_to(caught.value) == []
@@ -107,7 +117,7 @@ def test_no_password_in_what_an_error_shows(case: str) -> None:
 def test_no_token_when_the_body_fails() -> None:
     """An error raised by a body passes through the HTTP library and keeps none of its frames."""
     with pytest.raises(RejectedError) as caught:
-        calls_to(Service()).call(WRITE, json=[Base64(b"abc")], check=refuse)
+        call_sync(calls_to(Service()), WRITE, json=[Base64(b"abc")], check=refuse)
     assert TOKEN not in shown(caught.value)
     assert leads_to(caught.value) == []
 
@@ -116,7 +126,7 @@ def test_no_secret_is_logged(caplog: pytest.LogCaptureFixture) -> None:
     """Neither token nor password is written to any log, at any level."""
     caplog.set_level(logging.DEBUG)
     service = Service(reply(401))
-    calls_to(service).call(READ, path={"thing_id": "a1"})
+    call_sync(calls_to(service), READ, path={"thing_id": "a1"})
     assert service.bearers == [f"Bearer {TOKEN}-1", f"Bearer {TOKEN}-2"]
     assert caplog.text
     assert TOKEN not in caplog.text
@@ -136,7 +146,7 @@ def test_no_header_of_an_answer_is_logged(caplog: pytest.LogCaptureFixture) -> N
 
     with server(talk) as (url, _), pytest.raises(ServiceError):
         with closing(calls_to(None, url)) as calls:
-            calls.call(READ, path={"thing_id": "a1"})
+            call_sync(calls, READ, path={"thing_id": "a1"})
     seen = [record.getMessage() for record in caplog.records]
     assert "receive_response_headers.complete" in seen
     assert any(line.startswith("connect_tcp.started host='localhost'") for line in seen)
@@ -198,7 +208,7 @@ def test_a_fault_below_is_found_and_shows_no_request(name: str, injected: str, s
     if injected == "client":
         calls = calls_to(None, http_client=httpx.Client(transport=transport))
     with pytest.raises(type(fault)) as caught:
-        calls.call(READ, path={"thing_id": "a1"})
+        call_sync(calls, READ, path={"thing_id": "a1"})
     assert caught.value is fault
     told = shown(fault)
     assert TOKEN not in told
@@ -214,7 +224,7 @@ def test_an_interrupt_loses_the_frames_below(interrupt: type[BaseException], spa
     """It is the same interrupt, and ends where httpx is called."""
     fault = interrupt()
     with pytest.raises(interrupt) as caught:
-        calls_to(Faulty(fault, Service(), spare)).call(READ, path={"thing_id": "a1"})
+        call_sync(calls_to(Faulty(fault, Service(), spare)), READ, path={"thing_id": "a1"})
     assert caught.value is fault
     assert leads_to(fault) == []
     names = [frame.f_code.co_name for frame, _ in traceback.walk_tb(fault.__traceback__)]
@@ -224,7 +234,7 @@ def test_an_interrupt_loses_the_frames_below(interrupt: type[BaseException], spa
 def test_a_bug_in_a_call_shows_its_lines_and_values() -> None:
     """A wrong argument deep inside: an ordinary traceback, with source lines and locals."""
     with pytest.raises(TypeError) as caught:
-        calls_to(Service()).call(WRITE, json={"when": object()})
+        call_sync(calls_to(Service()), WRITE, json={"when": object()})
     told = shown(caught.value)
     assert "json_parts(sends)" in told
     assert "object cannot be written as JSON" in told
@@ -250,7 +260,7 @@ def test_a_malformed_proxy_is_named_and_not_shown(
         monkeypatch.delenv(other.lower(), raising=False)
     monkeypatch.setenv(name, value.format(PASSWORD))
     with pytest.raises(ConfigurationError, match=name) as caught:
-        calls_to(None).call(READ, path={"thing_id": "a1"})
+        call_sync(calls_to(None), READ, path={"thing_id": "a1"})
     assert PASSWORD not in shown(caught.value)
     assert not caught.value.retryable
 
@@ -283,7 +293,7 @@ def test_a_socks_proxy_without_its_package_says_so(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("ALL_PROXY", f"socks5://user:{PASSWORD}@localhost:1")
     monkeypatch.setitem(sys.modules, "socksio", None)
     with pytest.raises(ConfigurationError, match=r"ALL_PROXY.*socksio") as caught:
-        calls_to(None).call(READ, path={"thing_id": "a1"})
+        call_sync(calls_to(None), READ, path={"thing_id": "a1"})
     assert PASSWORD not in shown(caught.value)
 
 
@@ -293,7 +303,7 @@ def test_errors_survive_pickling(status: int) -> None:
     headers = {"X-Request-Id": "r-1", "Retry-After": "9"}
     service = Service(*[reply(status, None, headers) for _ in range(2)])
     with pytest.raises(ServiceError) as caught:
-        calls_to(service).call(READ, path={"thing_id": "a1"})
+        call_sync(calls_to(service), READ, path={"thing_id": "a1"})
     copy = pickle.loads(pickle.dumps(caught.value))
     assert type(copy) is type(caught.value)
     assert vars(copy) == vars(caught.value)

@@ -23,7 +23,7 @@ from _client_kit._errors import (
 from _client_kit._files import Base64
 from _client_kit._retry import RetryPolicy
 from _client_kit._sync._calls import Calls
-from support.kit_service import READ, WRITE, dialect
+from support.kit_service import READ, WRITE, call_sync, dialect
 from support.kit_sockets import Peer, Talk, server
 
 OK = b"HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\n{}"
@@ -78,10 +78,10 @@ def test_broken_connections(case: str) -> None:
     with server(BROKEN[case]) as (url, connections):
         with closing(calls_to(url)) as calls:
             with pytest.raises(UnavailableError, match="connection broke"):
-                calls.call(READ, path=THING)
+                call_sync(calls, READ, path=THING)
             used = len(connections)
             with pytest.raises(OutcomeUnknownError, match="connection broke") as caught:
-                calls.call(WRITE, json={"a": 1})
+                call_sync(calls, WRITE, json={"a": 1})
             assert caught.value.applied is None
             assert len(connections) <= used + 1
 
@@ -99,7 +99,7 @@ def test_idle_connection_that_was_closed() -> None:
     with server(talk) as (url, connections):
         with closing(calls_to(url)) as calls:
             for _ in range(3):
-                calls.call(READ, path=THING)
+                call_sync(calls, READ, path=THING)
                 assert runtime.run_blocking(gone.wait, 10)
                 gone.clear()
         assert len(connections) == 3
@@ -116,7 +116,7 @@ def test_no_answer_at_all() -> None:
         with closing(calls_to(url)) as calls:
             started = time.monotonic()
             with pytest.raises(OutcomeUnknownError, match="took too long"):
-                calls.call(WRITE, json={}, timeout=0.2)
+                call_sync(calls, WRITE, json={}, timeout=0.2)
             assert time.monotonic() - started < 9.0
 
 
@@ -133,7 +133,7 @@ def test_drip_cannot_beat_the_deadline(size: bytes) -> None:
         with closing(calls_to(url)) as calls:
             started = time.monotonic()
             with pytest.raises(UnavailableError, match="took too long") as caught:
-                calls.call(READ, path=THING, deadline=1.0)
+                call_sync(calls, READ, path=THING, deadline=1.0)
             assert time.monotonic() - started < 9.0
             assert not caught.value.retryable
 
@@ -150,7 +150,7 @@ def test_pause_in_the_body_cannot_beat_the_deadline() -> None:
         with closing(calls_to(url, timeout=10.0)) as calls:
             started = time.monotonic()
             with pytest.raises(UnavailableError, match="took too long"):
-                calls.call(READ, path=THING, deadline=1.0)
+                call_sync(calls, READ, path=THING, deadline=1.0)
             assert time.monotonic() - started < 9.0
 
 
@@ -161,7 +161,7 @@ def test_refusal_while_the_body_is_sent() -> None:
     with server(says(refusal)) as (url, _):
         with closing(calls_to(url)) as calls:
             with pytest.raises(ServiceError) as caught:
-                calls.call(WRITE, json=[Base64(b"x" * 10_000_000)])
+                call_sync(calls, WRITE, json=[Base64(b"x" * 10_000_000)])
     # The answer may be lost to the reset that follows: then nobody knows.
     assert caught.value.status == 413 or isinstance(caught.value, OutcomeUnknownError)
 
@@ -172,7 +172,7 @@ def test_nobody_listens() -> None:
         port = taken.getsockname()[1]
     with closing(calls_to(f"http://127.0.0.1:{port}")) as calls:
         with pytest.raises(UnreachableError, match=f"no connection to .*:{port}") as caught:
-            calls.call(WRITE, json={})
+            call_sync(calls, WRITE, json={})
     assert caught.value.applied is False
     assert caught.value.retryable
 
@@ -188,7 +188,7 @@ def test_name_that_is_not_known(monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.delenv(name, raising=False)
     with closing(calls_to("https://nowhere.example")) as calls:
         with pytest.raises(UnreachableError, match="its name could not be resolved") as caught:
-            calls.call(WRITE, json={})
+            call_sync(calls, WRITE, json={})
     assert caught.value.applied is False
     assert "key=1" not in str(caught.value)
 
@@ -199,7 +199,7 @@ def test_proxies_are_not_asked_for_this_machine(monkeypatch: pytest.MonkeyPatch)
         monkeypatch.setenv(name, "http://proxy.invalid:3128")
     with server(says(OK)) as (url, _):
         with closing(calls_to(url)) as calls:
-            assert calls.call(READ, path=THING)[0] == {}
+            assert call_sync(calls, READ, path=THING)[0] == {}
 
 
 @pytest.fixture(scope="module")
@@ -220,7 +220,7 @@ def test_unknown_authority_is_refused(authority: trustme.CA) -> None:
     with server(says(OK), served_by(authority, "localhost")) as (url, connections):
         with closing(calls_to(url, retry=RetryPolicy(wait_initial=0.0))) as calls:
             with pytest.raises(UnreachableError, match="TLS certificate not accepted") as caught:
-                calls.call(WRITE, json={})
+                call_sync(calls, WRITE, json={})
         assert len(connections) == 1  # trying again would not help
     assert caught.value.applied is False
     assert not caught.value.retryable
@@ -234,11 +234,11 @@ def test_own_ssl_context(authority: trustme.CA) -> None:
     authority.configure_trust(trusting)
     with server(says(OK), served_by(authority, "localhost")) as (url, _):
         with closing(calls_to(url, ssl_context=trusting)) as calls:
-            assert calls.call(READ, path=THING)[0] == {}
+            assert call_sync(calls, READ, path=THING)[0] == {}
     with server(says(OK), served_by(authority, "other.example")) as (url, _):
         with closing(calls_to(url, ssl_context=trusting)) as calls:
             with pytest.raises(UnreachableError, match="TLS certificate not accepted"):
-                calls.call(READ, path=THING)
+                call_sync(calls, READ, path=THING)
 
 
 def test_server_that_speaks_no_tls() -> None:
@@ -250,5 +250,5 @@ def test_server_that_speaks_no_tls() -> None:
     with server(talk) as (url, _):
         with closing(calls_to(url.replace("http:", "https:"))) as calls:
             with pytest.raises(UnreachableError, match="TLS failed") as caught:
-                calls.call(WRITE, json={})
+                call_sync(calls, WRITE, json={})
     assert caught.value.applied is False

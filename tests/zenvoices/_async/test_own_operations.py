@@ -473,7 +473,8 @@ async def test_every_operation_can_have_a_function() -> None:
 
         return function
 
-    names = set(AsyncZenvoicesClient(login())._facts.operations) - {"login", "inbox.upload"}
+    client = AsyncZenvoicesClient(login())
+    names = set(client._calls.contract.operations) - {"login", "inbox.upload"}
     client = AsyncZenvoicesClient(
         login(),
         transport=fake.transport(),

@@ -470,7 +470,8 @@ def test_every_operation_can_have_a_function() -> None:
 
         return function
 
-    names = set(ZenvoicesClient(login())._facts.operations) - {"login", "inbox.upload"}
+    client = ZenvoicesClient(login())
+    names = set(client._calls.contract.operations) - {"login", "inbox.upload"}
     client = ZenvoicesClient(
         login(),
         transport=fake.transport(),
