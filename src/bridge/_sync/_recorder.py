@@ -78,6 +78,9 @@ class RunRecorder:
     def line(self, delivery: Delivery) -> DeliveryRow:
         """Put the line of a delivery into the report, and return it."""
         row = delivery_row(delivery, **self.sent.get(delivery.document_id, {}))
+        if delivery.state == "delivered":
+            # This is its last line in this run. Kept, the details would grow with each upload.
+            self.sent.pop(delivery.document_id, None)
         if delivery.document_id in self.seen:
             self.seen[delivery.document_id] = delivery.state
         self.rows[delivery.document_id] = row
