@@ -8,29 +8,44 @@ from __future__ import annotations
 
 import sys
 
-__all__ = ["main"]
+__all__ = ["main", "shadow"]
 
 _PACKAGES = ("bridge", "banqup_client", "zenvoices_client", "_client_kit")
+
+
+def shadow() -> tuple[str, str] | None:
+    """Return one of our packages and the file imported in its place; None if all are ours."""
+    # Import these modules here: main() then catches Ctrl-C during these imports, too.
+    from importlib import import_module
+    from importlib.util import find_spec
+    from pathlib import Path
+
+    for name in _PACKAGES:
+        ours = Path(__file__).resolve().parent / name / "__init__.py"
+        spec = find_spec(name)
+        origin = spec.origin if spec is not None else None
+        if origin is None or Path(origin).resolve() != ours:
+            places = list(spec.submodule_search_locations or ()) if spec is not None else []
+            return name, origin or ", ".join(places) or "nothing"
+    bridge = import_module("bridge")
+    if "ConnectionConfig" not in getattr(bridge, "__all__", ()):
+        # Another distribution has written its own __init__.py over ours.
+        return "bridge", str(bridge.__file__)
+    return None
 
 
 def main() -> int:
     """Run the command and return its exit status."""
     try:
-        # Imported here, so that Ctrl-C during these imports shows no traceback either.
-        from importlib.util import find_spec
-        from pathlib import Path
-
-        folder = Path(__file__).resolve().parent
-        for name in _PACKAGES:
-            spec = find_spec(name)
-            file = (spec.origin if spec is not None else None) or "nothing"
-            if Path(file).resolve() != folder / name / "__init__.py":
-                print(
-                    f"banqup-zenvoices: {file} is imported as {name!r} in place of this library's "
-                    "package. Rename it, take its folder from PYTHONPATH, or uninstall it.",
-                    file=sys.stderr,
-                )
-                return 2
+        found = shadow()
+        if found is not None:
+            name, file = found
+            print(
+                f"banqup-zenvoices: {file} is imported as {name!r} in place of this library's "
+                "package. Rename it, take its folder from PYTHONPATH, or uninstall it.",
+                file=sys.stderr,
+            )
+            return 2
         from bridge._command import main as run
 
         return run()

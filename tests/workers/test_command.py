@@ -1024,14 +1024,23 @@ def test_file_that_takes_the_place_of_a_package_is_named(
     assert f"{file} is imported as '{name}'" in done.stderr
 
 
+def test_package_that_was_written_over_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Another distribution may bring a ``bridge/__init__.py`` into the same folder."""
+    import banqup_zenvoices
+    import bridge
+
+    monkeypatch.setattr(bridge, "__all__", ["Bridge"])
+    assert banqup_zenvoices.shadow() == ("bridge", bridge.__file__)
+
+
 def test_interrupt_while_modules_are_imported_shows_no_traceback(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     """Ctrl-C right after the start ends the command as it does later."""
     import banqup_zenvoices
 
-    def interrupted(name: str) -> None:
+    def interrupted() -> None:
         raise KeyboardInterrupt
 
-    monkeypatch.setattr("importlib.util.find_spec", interrupted)
+    monkeypatch.setattr(banqup_zenvoices, "shadow", interrupted)
     assert banqup_zenvoices.main() == 130
