@@ -565,6 +565,8 @@ def _pairs(options: Options) -> int:
 def _demo(options: Options) -> int:
     from bridge._demo import is_invoice, run_demo
 
+    if options.json:
+        raise setting_error("demo_json", "--json: the demo tells its story in words only")
     folder: Path | None = options.documents
     if folder is not None and not any(map(is_invoice, folder.rglob("*"))):
         message = "--documents: {0} holds no .xml or .pdf file"

@@ -14,7 +14,7 @@ import pytest
 from _client_kit._errors import RejectedError
 from _client_kit._text import Text, joined
 from banqup_client import Secret
-from bridge import Connection, _demo, _sandbox
+from bridge import Connection, ExportReport, Verification, _demo, _sandbox
 from bridge._command import _error_text, main
 from bridge._reports import texts
 from bridge._reports.texts import Lang
@@ -45,10 +45,33 @@ def test_the_demo_shows_the_beginning_of_a_long_inbox(
     assert "... and 1 more" in shown
 
 
-def test_the_demo_ends_with_1_if_a_file_arrived_changed(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize("wrong", ["not ready", "nothing sent", "sent again", "changed"])
+def test_the_demo_ends_with_1_if_a_step_fails(wrong: str, monkeypatch: pytest.MonkeyPatch) -> None:
     """Its exit status says whether all went as it should."""
-    monkeypatch.setattr(_demo.Services, "arrived_unchanged", lambda *_: False)
+    export = Connection.export_new
+    reports: list[ExportReport] = []
+
+    def again(connection: Connection) -> ExportReport:
+        reports.append(reports[0] if reports else export(connection))
+        return reports[-1]
+
+    match wrong:
+        case "not ready":
+            monkeypatch.setattr(Verification, "ok", False)
+        case "nothing sent":
+            monkeypatch.setattr(_demo, "_publish_samples", lambda _: None)
+        case "sent again":
+            monkeypatch.setattr(Connection, "export_new", again)
+        case _:
+            monkeypatch.setattr(_demo.Services, "arrived_unchanged", lambda *_: False)
     assert main(["demo"]) == 1
+    assert len(reports) == (2 if wrong == "sent again" else 0)
+
+
+def test_the_demo_prints_no_json(capsys: pytest.CaptureFixture[str]) -> None:
+    """An option before the command's name is not ignored either."""
+    assert main(["--json", "demo"]) == 2
+    assert "--json" in capsys.readouterr().err
 
 
 @pytest.mark.leaks("the sandbox tells its invented credentials")

@@ -38,6 +38,7 @@ def test_the_demo_tells_the_story_in_words() -> None:
     shown = told()
     for words in (
         "connection.verify()",
+        "Ready to export",
         "connection.activate()",
         "\nthere before activation  3\n",
         "   7 documents\n",
@@ -47,7 +48,7 @@ def test_the_demo_tells_the_story_in_words() -> None:
         "\nrefused by Zenvoices              1\n",
         "not approved yet",
         "The period of invoice",
-        "0 documents exported",
+        "\n   0 documents exported",
     ):
         assert words in shown, words
 

@@ -31,7 +31,7 @@ class AsyncChecks:
     """The checks of what an export needs from both services; they only read.
 
     Attributes:
-        company_id: The company's number when Zenvoices was last asked; 0 if it was not asked yet.
+        company_id: The company's number when Zenvoices was last asked; 0 if it is not known.
     """
 
     _banqup: AsyncBanqupClient

@@ -381,6 +381,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "not_written": ("{0} ne peut pas être écrit : {1}", "{0} kan niet geschreven worden: {1}"),
     "hint_not_written": ("Indiquez avec --config un nouveau fichier, dans un dossier où vous pouvez écrire.",
         "Geef met --config een nieuw bestand op, in een map waarin u mag schrijven."),
+    "demo_json": ("--json : la démonstration n'existe qu'en texte", "--json: de demo bestaat alleen als tekst"),
     "no_invoices": ("--documents : {0} ne contient aucun fichier .xml ou .pdf", "--documents: {0} bevat geen .xml- of .pdf-bestanden"),
     "no_port": ("--port {0} : {1}", "--port {0}: {1}"),
     "settle_unknown": ("cette connexion ne connaît pas le document {0!r}", "deze koppeling kent het document {0!r} niet"),

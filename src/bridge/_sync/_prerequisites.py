@@ -32,7 +32,7 @@ class Checks:
     """The checks of what an export needs from both services; they only read.
 
     Attributes:
-        company_id: The company's number when Zenvoices was last asked; 0 if it was not asked yet.
+        company_id: The company's number when Zenvoices was last asked; 0 if it is not known.
     """
 
     _banqup: BanqupClient
