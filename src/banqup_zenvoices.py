@@ -14,7 +14,10 @@ _PACKAGES = ("bridge", "banqup_client", "zenvoices_client", "_client_kit")
 
 
 def shadow() -> tuple[str, str] | None:
-    """Return one of our packages and the file imported in its place; None if all are ours."""
+    """Return the name of one of our packages and the path that Python finds in its place.
+
+    Return None if Python finds our own packages. Without any path, the second value is "nothing".
+    """
     # Import these modules here: main() then catches Ctrl-C during these imports, too.
     from importlib import import_module
     from importlib.util import find_spec

@@ -42,7 +42,7 @@ def is_loopback(host: str | None) -> bool:
 def origin_of(url: str) -> str:
     """Return the scheme, host and port of a base URL in lower case, without a default port.
 
-    Without the cache, a thousand connections on shared clients would parse two thousand URLs.
+    The bridge calls this twice for each connection. Without the cache, each call parses the URL.
     """
     parts = httpx.URL(url)
     return f"{parts.scheme}://{parts.netloc.decode('ascii')}"
@@ -59,7 +59,7 @@ def check_base_url(url: str, *, service: str, name: str = "base_url") -> str:
     problem = None
     try:
         parts = httpx.URL(url)
-        loopback = is_loopback(parts.host)  # fails on wrong ``xn--`` names
+        loopback = is_loopback(parts.host)  # raises for wrong ``xn--`` names
         plain = _PLAIN_URL.fullmatch(url) and _HOST.fullmatch(parts.raw_host.decode("ascii"))
     except (httpx.InvalidURL, ValueError, TypeError):
         problem = "is not a URL"

@@ -18,7 +18,7 @@ LONGEST_WORD = 80
 class ServiceWord(str):
     """A value that a service knows and this library does not; it is sent unchecked.
 
-    Plain strings are checked against the known values, so that a typing error is found at once::
+    Plain strings are checked against the known values, so that a misspelling is found at once::
 
         client.documents.list(space_id, folder=ServiceWord("ARCHIVE"))
     """
@@ -65,8 +65,8 @@ def check_list(value: Any, name: str, members: str, *, service: str) -> list[Any
     """Return the members of an iterable as a list; refuse a single text, bytes or mapping.
 
     Raises:
-        ConfigurationError: The value is not iterable, or is a text, bytes or a mapping. Otherwise
-            each letter of a text would count as a member.
+        ConfigurationError: The value is not iterable, or is a text, bytes or a mapping. Without
+            this check, each letter of a text would count as a member.
     """
     given: object = value
     if isinstance(given, (str, bytes, Mapping)) or not isinstance(given, Iterable):
@@ -124,9 +124,9 @@ def check_function(
         function: Value of the argument.
         name: Name of the argument, for the error.
         number: Number of positional arguments.
-        hint: What the function must look like, for the error.
+        hint: Advice for the error, such as the parameters that the function must have.
         service: Name of the service, to put into the error.
-        coroutines: Whether a coroutine function is allowed too; its result is awaited.
+        coroutines: Whether a coroutine function is allowed too, because its result is awaited.
 
     Raises:
         ConfigurationError: The value cannot be called, or is a class. Or the value is a coroutine

@@ -15,7 +15,7 @@ monotonic = time.monotonic
 
 
 def unchecked() -> None:
-    """Do nothing: as the default of ``check``, this function never stops an upload."""
+    """Do nothing. This is the default of ``check``, with which nothing stops an upload."""
 
 
 @frozen

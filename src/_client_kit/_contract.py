@@ -1,14 +1,14 @@
-"""The contract: the wire facts that a client relies on, read from ``contract.json``.
+"""The contract: the methods, paths and names that a client uses, read from ``contract.json``.
 
 An operation has a method, a path with placeholders in braces, query parameters (our name and the
 name on the wire), and the properties that it sends and reads. A property is written as a path
 such as ``documents[].files[].fileSize``. Operations and properties carry ``evidence`` (published,
 observed or assumed) and a ``source``. A property without them has those of its operation.
 
-A patch holds, by name of the operation, only what differs: ``{"documents.list": {"path": ...,
-"query": {...}, "rename": {"documents[].updatedAt": "modifiedAt"}}}``. ``method`` is allowed too.
-``rename`` gives the name that a property has on the wire. Renames are applied to the JSON itself:
-models use our names only.
+A patch, the argument ``contract=``, maps an operation's name to the facts that differ:
+``{"documents.list": {"path": ..., "query": {...}, "rename": {"documents[].updatedAt":
+"modifiedAt"}}}``. ``method`` is allowed too. ``rename`` gives the name that a property has on the
+wire. Renames are applied to the JSON that is sent and received: models use our names only.
 """
 
 from __future__ import annotations
@@ -69,7 +69,7 @@ class Operation:
     function: Callable[[Any], Any] | None = field(default=None, repr=False)
     """The user's function for this operation, from ``operations=``, or None."""
     called: str = ""
-    """The name under which ``operations=`` has the function, such as ``inbox.find``."""
+    """The function's key in ``operations=``, such as ``inbox.find``; empty without a function."""
     _rename: Mapping[str, Any] = field(factory=dict[str, Any], repr=False)
 
     @property
@@ -290,7 +290,7 @@ def _code_of(function: Any) -> str | None:
 
 
 def _shown(constant: Any) -> str:
-    """Return a text for a code object or a constant in one, the same in every process."""
+    """Return a text for a code object or one of its constants, the same in every process."""
     if isinstance(constant, CodeType):
         inner = [_shown(each) for each in constant.co_consts]
         return f"{constant.co_code.hex()} {constant.co_names} {inner}"

@@ -83,8 +83,8 @@ class FileSource:
 
     Attributes:
         size: Length in bytes.
-        check: Function that raises an exception to stop an upload to Zenvoices. The check of the
-            first file is called before each request of the upload and each piece of its body.
+        check: Function that raises an exception to stop an upload to Zenvoices. Only the check of
+            an upload's first file is called: before each request and each piece of its body.
     """
 
     size: int
@@ -100,7 +100,7 @@ class FileSource:
 
         Raises:
             TypeError: The content has another type, or is a file opened in text mode.
-            OSError: The path cannot be read, or the text cannot be a path.
+            OSError: No file is at the path, the text cannot be a path, or the file cannot seek.
         """
         if isinstance(content, FileSource):
             return content
@@ -179,7 +179,7 @@ def size_of(parts: Iterable[BodyPart]) -> int:
 
 
 def json_parts(value: object) -> list[BodyPart]:
-    """Return the JSON text of a value, divided at its :class:`Base64` placeholders."""
+    """Return the JSON of a value as parts: texts, and the :class:`Base64` placeholders between."""
     files: list[Base64] = []
     mark = secrets.token_hex(16)  # random, so that no other text of the value contains the mark
 
@@ -203,7 +203,10 @@ def json_parts(value: object) -> list[BodyPart]:
 def atomic_file(path: str | os.PathLike[str]) -> Generator[BinaryIO]:
     """Open a file under a temporary name; it gets its final name when the block has ended.
 
-    If the block raises an exception, the file is deleted.
+    If the block raises an exception, the temporary file is deleted.
+
+    Raises:
+        FileExistsError: The path is that of a device, folder or the like, not of an ordinary file.
     """
     final = Path(path).absolute()
     if final.exists() and not final.is_file():

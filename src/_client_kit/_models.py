@@ -29,7 +29,7 @@ _Hook = Callable[[Any, Any], Any]
 
 
 def wire(name: str, **options: Any) -> Any:
-    """Return an attrs field with this wire name instead of the field's name in camel case."""
+    """Return an attrs field with this wire name; its default is None unless ``options`` has one."""
     options.setdefault("default", None)
     return attrs.field(metadata={"wire": name}, **options)
 
@@ -90,7 +90,7 @@ def _flat(start: str, value: Any) -> Iterator[tuple[str, Any]]:
 
 
 def _taking(make: Callable[[Any], Any], *kinds: type[object]) -> _Hook:
-    """Return a hook that calls ``make`` for values of these types and refuses all others."""
+    """Return a cattrs hook: it calls ``make`` for values of these types and raises for others."""
 
     def hook(value: Any, _: Any) -> Any:
         if type(value) not in kinds:

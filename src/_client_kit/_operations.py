@@ -1,8 +1,11 @@
 """Check a user's calls, and run the functions from ``operations=``, which yield such calls.
 
 This module does no I/O. :class:`FunctionRun` returns the next call and decides which error is
-raised when the function ends; ``_async/_calls.py`` makes the calls. The library's own operations
-are in the ``contract.json`` of each client.
+raised when the function ends; ``_async/_calls.py`` makes the calls.
+
+A new operation of the library is not added here. Add its HTTP method, path and properties to the
+``contract.json`` of the client, and a Python method that calls it in the client's ``_async``
+folder.
 """
 
 from __future__ import annotations
@@ -46,7 +49,7 @@ IN_DOUBT = Text(
 
 
 def _pairs(value: Mapping[str, Any]) -> dict[str, Any]:
-    """Return the value as a dict; a wrong value raises at the user's line with ``Call(...)``."""
+    """Return a dict; a wrong value raises an error already at the user's ``Call(...)``."""
     return dict(value)
 
 
@@ -59,13 +62,15 @@ class Call:
         path: Path below the client's ``base_url``, beginning with exactly one ``/``; it may have a
             query. A URL of the API's own scheme, host and port is allowed too.
         query: Query parameters. None is left out; a list repeats the parameter.
-        headers: Header fields, as texts; they replace the client's own of the same name.
+        headers: Header fields, as texts; they replace the client's own of the same name. Those that
+            only the client may set are refused, such as ``Authorization`` and ``Host``.
         json: JSON body. :class:`Base64` stands for the content of a file, which is read while it
             is sent.
-        content: Another body: the content of a file, or bytes. Name its media type in ``headers``.
-        safe: Whether the call changes nothing in the service. A safe call is repeated after a
-            failure whose outcome is unknown. By default GET is safe. In a function for an operation
-            that only reads, every call is safe.
+        content: A body instead of ``json``: the content of a file, or bytes. Its media type is
+            ``application/octet-stream`` unless ``headers`` has a ``Content-Type``.
+        safe: Whether the call changes nothing in the service. A safe call is retried even if it may
+            have been applied. By default only GET is safe. In a function for an operation that only
+            reads, every call is safe.
         whole: Whether to return the whole :class:`Answer` instead of its payload.
     """
 
@@ -101,7 +106,7 @@ class Answer:
         """Return the decoded JSON body, including the envelope if there is one.
 
         Raises:
-            ValueError: The body is not JSON.
+            ValueError: The body is not valid JSON, has a duplicate member, or is too deep or large.
         """
         return loads(self.body)
 
@@ -192,7 +197,8 @@ class FunctionRun:
 
     Attributes:
         result: Return value of the function.
-        conclusive: Whether calls were made, and every answer was a success or "not found".
+        conclusive: Whether calls were made, and every answer was a success or "not found": 404, or
+            410 except for ``inbox.find``.
     """
 
     def __init__(self, operation: Operation, asked: object) -> None:
@@ -207,7 +213,7 @@ class FunctionRun:
         """Whether a byte of an unsafe call may have been sent."""
         self._succeeded = False
         self._refusal: ServiceError | None = None
-        """The error answer to the only unsafe call so far, or None."""
+        """The service's refusal of the only unsafe call that may have been sent, or None."""
         self._told: list[ServiceError] = []
         self._calls = 0
         self._clean = True
@@ -273,8 +279,8 @@ class FunctionRun:
     def failed(self, error: BaseException) -> Call | None:
         """Raise the error of a call inside the function, and return the function's next call.
 
-        The result is None if the function has returned. The function is closed instead if the error
-        is not an answer to the call. The function is also closed if the call is unsafe and the
+        The result is None if the function has returned. In two cases the function is closed
+        instead. The error is not the service's answer to this call. Or the call is unsafe, and the
         answer does not say whether the call was applied.
 
         Raises:
@@ -343,9 +349,9 @@ class FunctionRun:
     def _ending(self, error: BaseException) -> BaseException:
         """Return the error of the whole operation after `error` has ended the function.
 
-        A ServiceError becomes an OutcomeUnknownError if an unsafe call may have been applied. A
-        "not found" that proves nothing becomes a ProtocolError. Every other error is returned
-        unchanged, and so is a StoreError.
+        A ServiceError becomes an OutcomeUnknownError if an unsafe call may have been applied. In an
+        operation that only reads, a NotFoundError becomes a ProtocolError unless the run is
+        ``conclusive``. Every other error is returned unchanged, and so is a StoreError.
         """
         if not isinstance(error, ServiceError) or isinstance(error, StoreError):
             return error

@@ -1,4 +1,7 @@
-"""Mask secrets in texts from a service, in logs and in tracebacks."""
+"""Mask secrets in texts from a service, in logs and in tracebacks.
+
+``_secret.py`` has :class:`Secret`, the string type that does not display its value.
+"""
 
 from __future__ import annotations
 
@@ -29,9 +32,12 @@ _F = TypeVar("_F", bound=Callable[..., Any])
 def sanitise(text: object, secrets: Iterable[Secret] = ()) -> str:
     """Return a service's text as one printable line of at most 500 characters, without secrets.
 
+    The query of each URL is masked too.
+
     Args:
         text: The text, such as an error message.
-        secrets: The credentials of the request; the service may have repeated them.
+        secrets: The credentials of the request; the service may have repeated them. Those of fewer
+            than 4 characters are not masked.
     """
     shown = str(text)
     # Mask before cutting: half of a secret would not be recognised. Mask longer spellings first:
@@ -168,7 +174,7 @@ def without_traceback(error: _E) -> _E:
     handled exception as ``__context__``, and exceptions of httpx hold the request too.
 
     An ``Exception`` that is no ServiceError, such as a ``TypeError`` in an injected transport,
-    keeps its traceback; only the frames' local variables are deleted.
+    keeps its traceback, but the local variables of its frames are deleted.
     """
     error.__cause__ = error.__context__ = None
     group: BaseException = error

@@ -103,7 +103,7 @@ def transport_failure(
     else:
         reason = _reason(error)
         message = Text("connection_broke", "{0}: the connection broke ({1})", call, reason)
-    # A read changes nothing, so its outcome is never in doubt.
+    # A read changes nothing, so "outcome unknown" would be wrong for it.
     kind = UnavailableError if operation.safe else OutcomeUnknownError
     return kind(message, service=service, retryable=in_time)
 

@@ -1,4 +1,4 @@
-"""The response of a call, and what the shared code must know about a service's API."""
+"""The response of a call, and the :class:`Dialect`, which describes a service's API."""
 
 from __future__ import annotations
 
@@ -26,13 +26,14 @@ T = TypeVar("T")
 class ApiResponse(Answer):
     """An answer to a call of this library, with its parsed headers and the secrets to mask.
 
-    ``secrets`` are the credentials of the request, to be masked: a service may repeat them.
+    ``secrets`` are the request's credentials. The service may repeat them in an error message, so
+    they are masked there.
     """
 
     secrets: tuple[Secret, ...] = field(default=(), repr=False)
     conclusive: bool = True
-    """False if "not found" proves nothing: a user's function made no call, or a call of the
-    function failed in another way."""
+    """False if the result "not found" proves nothing: the user's function made no call, or one of
+    its calls failed otherwise than with "not found"."""
 
     @property
     def date(self) -> datetime | None:
@@ -45,7 +46,7 @@ class ApiResponse(Answer):
 
     @property
     def retry_after(self) -> float | None:
-        """Seconds that the service asked to wait, from ``Retry-After``; None if it did not."""
+        """Seconds to wait, 0 to 3600, from ``Retry-After``; None if it is missing or invalid."""
         return parse_retry_after(self.headers.get("retry-after"), self.date)
 
     @property
@@ -222,7 +223,7 @@ def unexpected(operation: Operation, answer: ApiResponse, expected: Text) -> Pro
 
 @frozen
 class Dialect:
-    """What the shared call code must know about one service's API.
+    """The description of one service's API that ``_async/_calls.py`` uses.
 
     Attributes:
         service: Name of the service, to put into errors.
@@ -232,7 +233,7 @@ class Dialect:
         login_body: Returns the login's body.
         read_token: Returns the token in a response to the login, or raises.
         failure: Returns the error for a response to an operation; None if the call succeeded.
-        unwrap: Returns the payload inside the JSON of a success.
+        unwrap: Returns the payload inside the JSON of a successful answer.
         secret: The secret of the credential, which a service may repeat in its errors.
     """
 
@@ -249,10 +250,11 @@ class Dialect:
     def payload(self, answer: ApiResponse, operation: Operation) -> Any:
         """Return the JSON payload of a successful answer, with the names of our contract.
 
-        The payload is None for an empty body, if the operation's answer may be empty.
+        The payload is None if the body is empty and the operation allows this.
 
         Raises:
-            ProtocolError: The body is not JSON.
+            ProtocolError: The body is not JSON, or is empty although the operation does not allow
+                this.
         """
         if operation.may_be_empty and not answer.body:
             return None

@@ -71,6 +71,8 @@ class RetryPolicy:
     def pause(self, error: ServiceError, *, tried: int, safe: bool) -> float | None:
         """Return the seconds to wait before the next try, or None to give up.
 
+        A call that is not safe is repeated only if the error says that it was not applied.
+
         Args:
             error: The error of the last try.
             tried: Number of tries so far.

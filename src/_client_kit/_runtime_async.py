@@ -22,7 +22,7 @@ _T = TypeVar("_T")
 
 
 class SingleFlight:
-    """A lock per event loop: while one task fetches a token, other tasks wait for this token."""
+    """A lock per event loop: while one task gets a token, the loop's other tasks wait for it."""
 
     def __init__(self) -> None:
         self._locks: weakref.WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]
@@ -91,7 +91,7 @@ async def call_store(function: Callable[..., _T], *args: Any, **options: Any) ->
     """Call a store's method in a thread.
 
     A cancellation waits until the method has ended. Otherwise it would be unknown whether the
-    method committed.
+    method has changed the store.
     """
     task = asyncio.ensure_future(asyncio.to_thread(function, *args, **options))
     try:
@@ -140,6 +140,7 @@ class Workers(Generic[_T]):
     async def finished(self) -> list[_T]:
         """Return the results of ended jobs; if no job has ended yet, wait for the first.
 
+        Without started jobs, return an empty list.
         If only jobs that raised an exception have ended, raise one of these exceptions. The other
         jobs go on: call this method again for their results.
         """

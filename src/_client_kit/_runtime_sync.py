@@ -108,6 +108,7 @@ class Workers(Generic[_T]):
     def finished(self) -> list[_T]:
         """Return the results of ended jobs; if no job has ended yet, wait for the first.
 
+        Without started jobs, return an empty list.
         If only jobs that raised an exception have ended, raise one of these exceptions. The other
         jobs go on: call this method again for their results.
         """

@@ -1,4 +1,7 @@
-"""A string type whose value is not displayed."""
+"""A string type whose value is not displayed.
+
+``_redaction.py`` masks secrets in texts, logs and tracebacks.
+"""
 
 from __future__ import annotations
 
@@ -22,7 +25,7 @@ class Secret:
     """A string whose value only :meth:`reveal` returns.
 
     ``repr``, ``str`` and ``format`` show a mask, and so do ``vars`` and ``asdict`` of an object
-    with a secret in it. Comparison takes constant time. Pickling raises TypeError.
+    with a secret in it. Comparison takes constant time. Pickling and hashing raise TypeError.
     """
 
     # A closure holds the value: tools that dump the attributes of objects do not look into it.

@@ -54,8 +54,8 @@ def meaning_of(status: int, *, safe: bool) -> tuple[type[ServiceError], Text, Te
 
     Args:
         status: The HTTP status.
-        safe: Whether the call only reads. The outcome of such a call is never in doubt. If the
-            service refuses the content of such a call, the contract is probably wrong.
+        safe: Whether the call only reads. The error is then never an OutcomeUnknownError. If the
+            service refuses its content, the hint says to check the contract, which may be wrong.
     """
     number = str(status)
     unknown: type[ServiceError] = UnavailableError if safe else OutcomeUnknownError

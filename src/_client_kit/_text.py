@@ -69,6 +69,7 @@ class Text(str):
 
         Raises:
             TypeError: The list does not hold a message.
+            ValueError: The list, or a list in it, has fewer than two members.
         """
         code, english, *values = stored
         if type(code) is not str or type(english) is not str:
@@ -119,7 +120,7 @@ def fill(
     point: str = ".",
     zero_is_one: bool = False,
 ) -> str:
-    """Fill values into a template; select its singular or plural.
+    """Return a template filled with values, in its singular or plural.
 
     Args:
         template: The template; see :class:`Text`.

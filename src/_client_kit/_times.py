@@ -44,12 +44,12 @@ def to_wire_time(value: object, name: str, *, service: str) -> str | None:
 
 
 def local_time(when: datetime) -> Text:
-    """Return a time as this machine's local time, followed by UTC if the two differ."""
+    """Return a time as this machine's local time, and in UTC too if the two differ."""
     return Text.made(shown_time(when, "%Y-%m-%d %H:%M"), "time", (when.isoformat(),))
 
 
 def shown_time(when: datetime, form: str) -> str:
-    """Return a time as local time in a ``strftime`` format, followed by UTC if the two differ."""
+    """Return local time in a ``strftime`` format, followed by the UTC time if the two differ."""
     here, universal = when.astimezone(), when.astimezone(UTC)
     if here.utcoffset() == universal.utcoffset():
         return f"{universal:{form}} UTC"

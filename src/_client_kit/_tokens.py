@@ -1,4 +1,4 @@
-"""Cache the token, or the rejection, of a credential for all clients that use it.
+"""Cache a credential's token, or the error of its refused login, for all clients that use it.
 
 ``_async/_calls.py`` requests the token.
 """
@@ -28,9 +28,9 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
 
 
 class TokenCache:
-    """The token or rejection of one credential at one service address.
+    """The token of one credential at one base URL, or the error of its refused login.
 
-    The module's lock protects token and rejection, and is never held during I/O. While one call
+    The module's lock protects token and error, and is never held during I/O. While one call
     requests a token, other calls wait for another lock, which :meth:`flight` returns.
     """
 
@@ -56,7 +56,7 @@ class TokenCache:
         return self._flights.setdefault(key, kind())  # type: ignore[no-any-return]
 
     def current(self) -> Token | None:
-        """Return the token, or None if it must be renewed; raise the rejection if there is one."""
+        """Return the token, or None if it must be renewed; raise the error of a refused login."""
         with _lock:
             if self._rejection is not None:
                 raise self._rejection.copy()
@@ -77,6 +77,6 @@ class TokenCache:
                 self._token = None
 
     def reject(self, error: CredentialsError) -> None:
-        """Store that the service refused the credential. This cannot be undone."""
+        """Store the error of a refused login. :meth:`current` raises it from now on."""
         with _lock:
             self._rejection = error.copy()

@@ -1,1 +1,1 @@
-"""Compare a contract with a vendor's OpenAPI file, and name the facts that an export needs."""
+"""Compare a client's ``contract.json``, and an export's needs, with the vendor's OpenAPI file."""

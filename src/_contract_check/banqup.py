@@ -5,7 +5,7 @@ from __future__ import annotations
 from _contract_check.expectations import ARRAY, OBJECT, Expectations
 
 # A document's folder and category and a file's size are not listed: an export does not need them.
-# If a document names no folder, the export trusts the folder of the query.
+# If a document names no folder, the export assumes the folder that it requested.
 _ESSENTIAL = {
     "token.get": "sends:grant_type sends:client_id sends:client_secret reads:access_token",
     "spaces.list": "reads:spaces reads:spaces[].id",

@@ -23,9 +23,9 @@ from _contract_check.openapi_schema import VendorFileError
 def run(program: str, expected: Expectations, arguments: Sequence[str] | None = None) -> int:
     """Run ``python -m PROGRAM contract`` and return the exit code; PROGRAM is a client's package.
 
-    The code is 1 if the file contradicts a fact that an export needs, or lacks such an operation.
-    The code is 2 if the file or an argument cannot be used, or the file describes none of the
-    operations. Otherwise the code is 0.
+    The code is 1 if the file contradicts a fact, or lacks an operation, that an export needs. It is
+    2 if the file or patch cannot be used, or if the file has no operation of this service.
+    Otherwise it is 0. For wrong arguments, argparse raises SystemExit.
     """
     contract = load_contract(program)
     names = {*contract.operations, *expected.replaced} - {*TOKEN_CALLS}
@@ -60,7 +60,7 @@ def run(program: str, expected: Expectations, arguments: Sequence[str] | None = 
     )
     options = parser.parse_args(arguments)
     for stream in (sys.stdout, sys.stderr):
-        # A console of Windows may not have every letter of the file.
+        # Without this, a letter of the file that a Windows console lacks would raise an error.
         if isinstance(stream, io.TextIOWrapper):
             stream.reconfigure(errors="replace")
     if re.match(r"\w{2,}:/", str(options.against)):

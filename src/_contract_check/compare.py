@@ -1,4 +1,4 @@
-"""Compare a contract with a vendor's OpenAPI file."""
+"""Compare a contract, from a client's ``contract.json``, with a vendor's OpenAPI file."""
 
 from __future__ import annotations
 
@@ -42,7 +42,8 @@ def compare(
         contract: The contract, with the user's patch applied.
         file: The vendor's OpenAPI file.
         expected: The facts that an export needs from the service.
-        yours: Names of the operations for which the user has a function; they are not compared.
+        yours: Names of the operations for which the user has a function. Neither they nor the
+            operations that ``expected.replaced`` gives for them are compared.
     """
     needless = {entry for name in yours for entry in expected.replaced.get(name, (name,))}
     ours = sorted(contract.operations.values(), key=lambda item: not item.needed)
@@ -53,8 +54,8 @@ def compare(
     patch: dict[str, Any] = {}
     for operation in ours:
         name, theirs = operation.name, matches.get(operation.name)
-        # If the file lacks our operation but has others below its prefix, such as "/a/v1", ours is
-        # missing. If the file has none below this prefix, ours is not described.
+        # An operation without a match is missing if the file has others below its prefix, such as
+        # "/a/v1", or if others of ours with this prefix match. Otherwise it is not described.
         prefix = split_prefix(operation.path)[0]
         begin = f"{prefix}/".casefold()
         about = any(item.path.casefold().startswith(begin) for item in file.operations)
@@ -73,7 +74,7 @@ def compare(
             status = "differs" if differs else "confirmed"
             by_hand = any(item.contradicts and item.remedy != _SUGGESTED for item in findings)
             # If the vendor's upload operation takes no file content, the content probably goes to
-            # another operation first. So show the likely operations too.
+            # another operation first. So show the operations that look like it, too.
             by_two = uploads(operation) and not carries_content(theirs.body, theirs.media)
             likely = [theirs, *(likely if by_two else ())] if by_hand else []
         found.append(
@@ -96,7 +97,8 @@ def compare(
 class _Pair:
     """An operation of the contract and the operation of the file that matches it.
 
-    A fact is a query parameter or property, as ``query:name``, ``sends:path`` or ``reads:path``.
+    A fact is a query parameter (``query:name``), or a property of the request (``sends:path``) or
+    of the answer (``reads:path``).
     """
 
     def __init__(
@@ -124,13 +126,14 @@ class _Pair:
         group = fact.partition(":")[0]
         place = locate(self._shapes[group], wire)
         if group == "query" and place.status == "not described":
-            return evolve(place, status="missing")  # a file describes all query parameters
+            # An OpenAPI file describes all query parameters, so others do not exist.
+            return evolve(place, status="missing")
         if group == "query" and place.status == "differs" and self._expected.any_case:
             return evolve(place, status="confirmed")
         return place
 
     def _sure(self) -> dict[str, Any]:
-        """Return the patch for names that differ in spelling only, and for another path prefix.
+        """Return the patch for names that differ in spelling only, and for a path that differs.
 
         A different spelling is another letter case, or another use of ``_`` and ``-``. A rename
         applies to requests and answers, so the file must have the same new name in both.
@@ -154,12 +157,12 @@ class _Pair:
     def findings(self) -> Iterator[Finding]:
         """Yield findings about path, media type, facts, and required names that are not sent.
 
-        Facts below a property that is missing or of a wrong type are left out.
+        Facts below a property that is missing, not described or of a wrong type are left out.
         """
         ours, theirs = self._ours, self._theirs
         if self._path != ours.path:
             yield self._finding("path", ours.path, "differs", ours.path, theirs.path)
-        # A login may have a form as its body.
+        # A token request may have a form as its body.
         form = ours.name in TOKEN_CALLS
         wrong_media = bool(theirs.media) and not form and not is_json(theirs.media)
         if wrong_media:
@@ -196,7 +199,8 @@ class _Pair:
     def _unsent(self, group: str) -> Iterator[Finding]:
         """Yield a finding for each name that the file requires and the library does not send.
 
-        If an export needs the operation, only essential query parameters count as sent.
+        If an export needs the operation, only essential query parameters count as sent: the export
+        may leave out the others.
         """
         shape = self._shapes[group] or {}
         sent = {""} | {
@@ -242,9 +246,9 @@ class _Pair:
 
 
 def _facts(operation: Operation) -> Iterator[tuple[str, str]]:
-    """Yield an operation's facts and their paths on the wire, which begin below the envelope.
+    """Yield an operation's facts, each with its path in the API's JSON, below ABP's envelope.
 
-    Only the login's paths in the contract contain the envelope, as ``result.``, which is removed.
+    Only the login's paths in the contract begin in the envelope: their ``result.`` is removed.
     """
     for name, wire in operation.query.items():
         yield f"query:{name}", wire

@@ -1,4 +1,4 @@
-"""The type for the facts that an export needs from a service's API."""
+"""The class for the facts that an export needs from a service's API."""
 
 from __future__ import annotations
 
@@ -24,19 +24,19 @@ class Expectations:
 
     Attributes:
         client: Name of the client class, which takes ``contract=`` and ``operations=``.
-        essential: Per operation, the facts without which an export fails: ``query:name``,
-            ``sends:path`` or ``reads:path``.
+        essential: Per operation, the facts without which an export fails: ``query:name``
+            (parameter), ``sends:path`` (request) or ``reads:path`` (answer).
         kinds: Per operation, by the path of a property that an export needs, the JSON types that
             it may have. A property that is not listed is a text.
         words: The values of a query parameter or property that an export relies on, by its name or
             path. For a property of a list's entries, the path begins below the entry.
         may_be_empty: Properties that an answer may leave out, each as ``operation path``.
-        replaced: By name of a user's function, what an export with this function does not need.
-            Each entry is an operation's name, or an operation's name and a fact such as
+        replaced: By name of a user's function, the operations and facts that an export with this
+            function does not need. A fact is written as an operation's name and, for example,
             ``reads:path``.
         functions: By operation, the name of its function in ``operations=``, if the two differ.
-        values: Per operation, Python expressions for the values that a function can send. Each
-            expression has the names that an API may give the value, separated by spaces.
+        values: Per operation, Python expressions for the values that a function can send. Each is
+            mapped to the names that an API may give the value, separated by spaces.
         any_case: Whether the service accepts query names in any letter case.
     """
 
@@ -53,8 +53,8 @@ class Expectations:
     def answer_of(self, ours: Operation, theirs: VendorOperation) -> Shape | None:
         """Return the shape to compare with the properties that our operation reads, or None.
 
-        The result is also None if the vendor's answer to an upload is a bare number: the client
-        accepts such a number as the document's id.
+        None means that the file describes no answer, or a bare number as the answer to an upload:
+        the client accepts such a number as the document's id.
         """
         bare = theirs.answer is not None and "integer" in theirs.answer[""].kinds
         return None if bare and f"{ours.name} id" in self.may_be_empty else theirs.answer

@@ -10,14 +10,15 @@ from attrs import asdict, field, frozen
 
 @frozen
 class Finding:
-    """One wire fact compared with the file.
+    """One fact about the API, compared with the vendor's file.
 
     Attributes:
-        place: ``path``, ``query``, ``sends``, ``reads``, ``body`` or ``header``.
+        place: ``path``, ``query``, ``sends`` (the request's body), ``reads`` (the answer), ``body``
+            (the request's media type) or ``header``.
         name: Name of the fact in the contract; in the file, if the contract does not have the fact.
         status: ``confirmed``, ``differs``, ``missing`` or ``not described``.
         ours: The fact as the contract has it.
-        theirs: The fact as the file has it.
+        theirs: The fact as the file has it; if it was not found, the names or type in its place.
         essential: Whether an export depends on the fact.
         remedy: How a user can correct the difference; empty if there is none.
     """
@@ -38,7 +39,7 @@ class Finding:
 
 @frozen
 class OperationFinding:
-    """One operation compared with the file.
+    """One operation of the contract, compared with the vendor's file.
 
     Attributes:
         status: As in :class:`Finding`, or ``yours`` if a user's function replaces the operation.
@@ -48,11 +49,12 @@ class OperationFinding:
         evidence: How the contract's operation is known: published, observed or assumed.
         findings: The compared facts, without those below a property that is missing, not described
             or of a wrong type.
-        calls: Operations of the file for a person to read, each as lines of text. If only a
-            function can correct a difference, the matching operation comes first. If an export
-            needs the operation, similar operations of the file follow. They are shown only if no
-            operation matches, or if the match of an upload takes no file.
-        function: The name under which ``operations=`` takes a function for the operation.
+        calls: Operations of the file for a person to read, each as lines of text. The match is
+            here if ``--suggest`` cannot correct every contradiction; if it is the match of an
+            upload and takes no file, similar operations follow. If nothing matches, and an export
+            needs the operation, only similar operations are here.
+        function: The name under which ``operations=`` takes a function for the operation; empty for
+            the login.
         starter: The lines of a first draft of this function, with the file's names.
     """
 
@@ -81,7 +83,7 @@ class Comparison:
 
     Attributes:
         operations: Every operation of the contract, those an export needs first.
-        patch: A ``contract=`` patch for what differs in spelling or path prefix only.
+        patch: A ``contract=`` patch for paths, and for names that differ in spelling only.
     """
 
     service: str
@@ -97,7 +99,7 @@ class Comparison:
 
     @property
     def foreign(self) -> bool:
-        """Whether the file describes no operation that was compared."""
+        """Whether every compared operation is ``not described``: is it another service's file?"""
         found = {item.status for item in self.operations} - {"yours"}
         return found == {"not described"}
 
@@ -125,7 +127,8 @@ class Comparison:
             corrected = ", ".join(self.patch)
             yield from ("", f"--suggest prints a patch for letters and path prefixes: {corrected}")
         yield ""
-        # An address that the service itself gives, such as a signed URL, has no path in any file.
+        # Leave out calls of an address that the service gives, such as a signed URL: no file has
+        # a path for them.
         unknown = [
             item.name
             for item in self.operations

@@ -29,8 +29,9 @@ def match_all(
     """Return the file's operation for each of our operations that the file has, by our name.
 
     Paths match in any letter case. If the file has none of our operations below a prefix such as
-    ``/a/v1``, they may match below another prefix. That prefix differs in the version only, or the
-    file has several of our operations below it. If two prefixes fit equally well, neither is used.
+    ``/a/v1``, they may match below another prefix. That prefix must differ in the version only, or
+    the file must have several of our operations below it. If two prefixes have equally many of our
+    operations, neither is used.
     """
     matches: dict[str, VendorOperation] = {}
     found: dict[str, dict[str, dict[str, VendorOperation]]] = defaultdict(dict)
@@ -70,6 +71,8 @@ def look_alikes(
     operation: Operation, theirs: Sequence[VendorOperation], given: Collection[str]
 ) -> list[VendorOperation]:
     """Return operations of the file that may do the same as one of ours, the likeliest first.
+
+    There are at most 3 of them, or 6 for an upload.
 
     For an upload or a download, only operations that carry a file's content are returned; for other
     operations, only those that carry none.
@@ -112,8 +115,8 @@ def uploads(operation: Operation) -> bool:
 def carries_content(shape: Shape | None, media: str) -> bool:
     """Return True if a body or an answer seems to hold a file's content.
 
-    Signs are a member in base64, a member's name, or a media type other than JSON, text and
-    ``application/x-www-form-urlencoded``.
+    Signs are a member in base64, a text member with a name such as ``content``, or a media type
+    other than JSON, text and ``application/x-www-form-urlencoded``.
     """
     if media and not ("json" in media or media.startswith(("text/", "*/*"))):
         return media != "application/x-www-form-urlencoded"

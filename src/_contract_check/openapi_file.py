@@ -41,10 +41,10 @@ class VendorOperation:
         headers: The header parameters, as the members of an object, without those that our clients
             send in every request.
         body: The shape of the request's body; None if the file describes none.
-        media: The media type to which ``body`` belongs.
+        media: The media type of the request's body; empty if the file names none.
         answer: The shape of a successful answer, without the envelope of ABP, Zenvoices' web
             framework; None if the file describes no answer.
-        answer_media: The media type to which ``answer`` belongs.
+        answer_media: The media type of this answer; empty if the file names none.
     """
 
     method: str
@@ -181,7 +181,7 @@ class _Reader(References):
         )
 
     def _body(self, raw: Mapping[str, Any], places: Mapping[str, Mapping[str, Any]]) -> Any:
-        """Return the body's schema by media type, in the structure of OpenAPI 3."""
+        """Return the body's schema by media type, in the structure of OpenAPI 3, or None."""
         for parameter in places["body"].values():
             consumes = raw.get("consumes", self.root.get("consumes"))
             return dict.fromkeys(map(text, as_list(consumes) or ["application/json"]), parameter)
@@ -192,7 +192,10 @@ class _Reader(References):
         return as_object(self.follow(raw.get("requestBody"))).get("content")
 
     def _answer(self, answers: Mapping[str, Any]) -> tuple[str, Shape | None]:
-        """Return media type and shape of the first successful answer; JSON is preferred."""
+        """Return media type and shape of the first successful answer with a schema in JSON.
+
+        Without such an answer, use the first that has a media type.
+        """
         found: list[tuple[str, Shape | None]] = [("", None)]
         for status in sorted(filter(_SUCCESS.fullmatch, answers)):
             answer = as_object(self.follow(answers[status]))

@@ -27,7 +27,7 @@ _OPEN = "_open"
 
 
 class VendorFileError(ValueError):
-    """The file cannot be compared with a contract; the text says why."""
+    """The file cannot be compared with a contract; the message says why."""
 
 
 @frozen
@@ -37,8 +37,8 @@ class Schema:
     Attributes:
         kinds: The JSON types; empty if the file names none.
         words: The values that the file allows, as texts; empty if it allows all.
-        members: The undecoded schemas of the members that the file names; of a list, the one schema
-            of its entries, by the name ``[]``.
+        members: The undecoded schemas of the members, by name. A list has one member ``[]``: the
+            schema of its entries.
         open: Whether the object may have members that the file does not name.
     """
 
@@ -76,8 +76,8 @@ class Place:
     Attributes:
         status: ``confirmed``, ``differs`` (in letter case, ``_`` or ``-`` only), ``missing`` or
             ``not described``.
-        path: Path of the property in the shape. If the property was not found, the names or the
-            type that the shape has instead.
+        path: Path of the property in the shape. If the property was not found: the names, or else
+            the type, that the shape has in its place; empty if there are none.
     """
 
     status: str
@@ -89,13 +89,13 @@ class Place:
 
 
 def locate(shape: Shape | None, path: str) -> Place:
-    """Return the place of a property in a shape; names match if their :func:`letters` are equal.
+    """Return the place of a property in a shape; its status is ``not described`` without a shape.
 
-    If the shape is None, the place is ``not described``.
+    The same name matches, or else the only name with equal :func:`letters`.
     """
     if shape is None:
         return Place("not described", "")
-    if path in shape[""].members:  # a query parameter may be called "filter[id]"
+    if path in shape[""].members:  # a query parameter's name may be "filter[id]"
         return Place("confirmed", path)
     at = ""
     for part in re.findall(r"\[\]|[^.\[]+", path):
@@ -160,7 +160,7 @@ def _lines(shape: Shape, at: str, indent: str) -> Iterator[str]:
 
 
 class References:
-    """A vendor's decoded file, with its references (``$ref``) followed.
+    """A vendor's decoded file; the methods follow its references (``$ref``).
 
     If a reference leads nowhere, into another file or back to itself, its schema counts as not
     described.
@@ -207,7 +207,7 @@ class References:
         return found
 
     def _merged(self, raw: Any, level: int = 0) -> dict[str, Any]:
-        """Return one level of a schema with its references and variants merged into it.
+        """Return one level of a schema, merged with its ``$ref``, ``allOf``, ``oneOf``, ``anyOf``.
 
         The result has ``_open`` if there may be members that the file does not name.
         """

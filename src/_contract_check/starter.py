@@ -120,5 +120,5 @@ def _indented(lines: Sequence[str]) -> list[str]:
 
 
 def _quoted(name: str) -> str:
-    """Return a name of the file as a Python string; unquoted, it could contain code."""
+    """Return a name of the file as a Python string: without quotes, it could be run as code."""
     return json.dumps(name, ensure_ascii=False)

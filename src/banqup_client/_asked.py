@@ -1,4 +1,4 @@
-"""The arguments of users' functions for Banqup's operations."""
+"""Arguments passed to users' functions in ``operations=``."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from banqup_client._models import Document
 
 @frozen(kw_only=True)
 class AskedDocuments(Asked):
-    """The argument of a function for ``documents.list``, which is called for each page.
+    """The argument of a function for ``documents.list``; the function is called for each page.
 
     Attributes:
         space_id: Id of the space.
@@ -23,7 +23,7 @@ class AskedDocuments(Asked):
             service cannot filter by time, ignore this value.
         page: Number of the page, starting at 0.
         token: The ``next`` that the function has returned with the page before; None for the first
-            page, and if there was no ``next``.
+            page, and if ``next`` was no text.
         size: Number of documents to request.
         default: The call that the library would make without the function.
     """

@@ -25,7 +25,8 @@ class ClientCredentials:
     """Client id and secret of an app registered in Banqup's developer portal.
 
     All clients that use one object with the same base URL share its token. After Banqup has refused
-    the login, none of these clients logs in with this object again: make a new object.
+    the login, none of these clients logs in with this object again: their calls raise the same
+    error. To log in again, make a new object.
 
     Args:
         client_id: The app's client id.
@@ -60,7 +61,7 @@ class ClientCredentials:
             ConfigurationError: ``BANQUP_CLIENT_ID`` or ``BANQUP_CLIENT_SECRET`` is not set, or a
                 value cannot be used.
         """
-        # A default of os.environ would stand in help(), with every secret in it.
+        # With os.environ as the default, help() would show it with every secret.
         environ = os.environ if environ is None else environ
         names = ("BANQUP_CLIENT_ID", "BANQUP_CLIENT_SECRET")
         client_id, secret = read_environment(environ, *names, service="banqup")

@@ -1,4 +1,8 @@
-"""Banqup's token requests and error bodies."""
+"""Banqup's token requests and error bodies.
+
+Statuses that have no special meaning here are judged in ``_client_kit/_status.py``. What the bridge
+does about an error is in ``bridge/_delivery/faults.py``.
+"""
 
 from __future__ import annotations
 
@@ -91,11 +95,11 @@ def is_own(body: object) -> bool:
 
 
 def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
-    """Return the error for an answer to a call or a token request; None if it succeeded."""
+    """Return the error for an answer to a call or a token request; None for a status of 2xx."""
     if 200 <= answer.status < 300:
         return None
     login = operation.name == "token.get"
-    # Requesting a token changes nothing, so its outcome is never in doubt.
+    # Requesting a token changes nothing, so a failure is never an OutcomeUnknownError.
     kind, text, hint = meaning_of(answer.status, safe=operation.safe or login)
     body = answer.json_or_none()
     own = is_own(body)
@@ -133,7 +137,7 @@ def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
 
 
 def dialect_of(credentials: ClientCredentials, contract: Contract) -> Dialect:
-    """Return Banqup's dialect with the credentials of one app."""
+    """Return the :class:`Dialect` of Banqup for the credentials of one app."""
     operation = contract["token.get"]
 
     def login_body() -> bytes:
@@ -162,7 +166,7 @@ def dialect_of(credentials: ClientCredentials, contract: Contract) -> Dialect:
 def read_token(answer: ApiResponse, operation: Operation) -> Token:
     """Return the token in an answer to a token request.
 
-    The answer is JSON or, as on an older page of the vendor, a JWT alone.
+    The answer is JSON or, as on an older page of the vendor's documentation, a JWT alone.
 
     Raises:
         CredentialsError: The app's credentials were refused.
@@ -188,7 +192,7 @@ def _life(body: dict[str, Any], token: str, answer: ApiResponse) -> float:
     """Return the lifetime of a token in seconds, by the server's clock if the answer has a date.
 
     The first of these that gives a positive lifetime is used: ``expires_at``, ``expires_in``, the
-    JWT's claims. If none does, the lifetime is 300 seconds.
+    JWT's claims. If none does, the lifetime is 300 seconds. It is at most a million seconds.
     """
     now = answer.date or datetime.now(UTC)
     claims = _claims(token)

@@ -1,4 +1,4 @@
-"""Base URLs of Banqup's environments, and the ids of spaces."""
+"""Base URLs of Banqup's environments, and the check of a space's id."""
 
 from __future__ import annotations
 
@@ -51,10 +51,9 @@ def address_of(environment: Environment | None, base_url: str | None) -> str:
 def check_space_id(given: object, name: str, *, service: str) -> str:
     """Return the id of a space as text.
 
-    For a text, the error's hint says where to find the ids.
-
     Raises:
-        ConfigurationError: The id is not usable.
+        ConfigurationError: The id is not usable. If it is a text, the error's hint says where to
+            find the ids.
     """
     try:
         return check_id(given, name, service=service)

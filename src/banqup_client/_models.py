@@ -31,7 +31,7 @@ class Space(Model):
         id: UUID of the space.
         name: Name of the space.
         type: ``BUSINESS`` (published); ``PERSONAL``, ``PARTNER`` (assumed).
-        extra: Members of the answer that this class does not know.
+        extra: Members of the answer that this class does not know or cannot decode.
     """
 
     id: str = ""
@@ -47,7 +47,7 @@ class User(Model):
         id: Id of the user.
         name: Name of the user.
         type: Kind of user, such as ``application``.
-        extra: Members of the answer that this class does not know.
+        extra: Members of the answer that this class does not know or cannot decode.
     """
 
     id: str | None = None
@@ -65,7 +65,7 @@ class Address(Model):
         town_name: Name of the town.
         street_name: Name of the street.
         building_number: House number.
-        extra: Members of the answer that this class does not know.
+        extra: Members of the answer that this class does not know or cannot decode.
     """
 
     country: str | None = None
@@ -84,7 +84,7 @@ class Party(Model):
         trade_name: Trade name.
         address: Postal address.
         global_identifiers: Identifiers of the party by scheme, such as ``be:en`` or ``be:vat``.
-        extra: Members of the answer that this class does not know.
+        extra: Members of the answer that this class does not know or cannot decode.
     """
 
     legal_name: str | None = None
@@ -125,7 +125,7 @@ class DocumentStatus(Model):
             ``FULLY_APPROVED``, ``REFUSED``, ``DISPUTED``, ``DRAFT`` (assumed spellings).
         pay: ``UNPAID`` (published) and others.
         delivery: ``RECEIVED`` (published) and others.
-        extra: Members of the answer that this class does not know.
+        extra: Members of the answer that this class does not know or cannot decode.
     """
 
     document: str | None = None
@@ -142,7 +142,7 @@ class DocumentFile(Model):
         filename: Name of the file.
         content_type: Media type of the file.
         file_size: Length of the file in bytes.
-        extra: Members of the answer that this class does not know.
+        extra: Members of the answer that this class does not know or cannot decode.
     """
 
     id: str = ""
@@ -159,7 +159,7 @@ class DocumentConnection(Model):
         id: The party's id in Banqup.
         display_name: The party's name.
         relation_type: ``CUSTOMER`` (published); ``SUPPLIER`` (assumed).
-        extra: Members of the answer that this class does not know.
+        extra: Members of the answer that this class does not know or cannot decode.
     """
 
     id: str | None = None
@@ -175,7 +175,7 @@ class DocumentMetadata(Model):
         due_date: Time by which to pay; a date without a time means midnight in UTC.
         customer: Party that received the document.
         supplier: Party that sent the document.
-        extra: Members of the answer that this class does not know.
+        extra: Members of the answer that this class does not know or cannot decode.
     """
 
     due_date: datetime | None = None
@@ -197,13 +197,12 @@ class Document(Model):
         category: ``INVOICE`` (published); ``CREDIT_NOTE``, ``PURCHASE_ORDER`` (assumed).
         source: The application that created the document, such as ``documentcreator``.
         status: Statuses of the document.
-        connections: The other parties.
+        connections: The other parties, from the view of the document's space.
         metadata: Parties and dates; see also ``supplier`` and ``customer``.
         created_at: Time of creation.
-        updated_at: Time of the last change. It is not known whether an
-            approval changes this time.
+        updated_at: Time of the last change. It is not known whether an approval changes this time.
         files: Files of the document.
-        extra: Members of the answer that this class does not know.
+        extra: Members of the answer that this class does not know or cannot decode.
     """
 
     id: str = ""
@@ -230,7 +229,7 @@ class Document(Model):
 
     @property
     def due_date(self) -> datetime | None:
-        """Time by which to pay, or None."""
+        """``metadata.due_date``."""
         return self.metadata.due_date
 
     @property
@@ -252,7 +251,7 @@ class FileDetails(Model):
         file_type: Media type of the file.
         content_type: Media type that an upload of the content must have.
         retention_time: Time until which Banqup keeps the file.
-        extra: Members of the answer that this class does not know.
+        extra: Members of the answer that this class does not know or cannot decode.
     """
 
     id: str = ""
@@ -286,7 +285,7 @@ class ExtensionPoint(Model):
         namespace: Owner of the extension point, such as ``com.unifiedpost.btx``.
         name: Name of the extension point.
         version: Version of the extension point.
-        extra: Members of the answer that this class does not know.
+        extra: Members of the answer that this class does not know or cannot decode.
     """
 
     id: str = ""
@@ -314,7 +313,7 @@ class Message(Model):
         resource_id: Id of the resource that changed.
         channel: Channel through which the message was sent.
         data: Further data of unknown structure.
-        extra: Members of the body that this class does not know.
+        extra: Members of the body that this class does not know or cannot decode.
     """
 
     id: str | None = None

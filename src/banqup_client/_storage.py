@@ -1,6 +1,7 @@
 """Signed URLs, and checks of the content behind them.
 
-A signed URL is a credential until it expires. It comes from an answer, so its host is checked.
+A signed URL is a credential until it expires. It comes from an answer, so its host is checked
+before it is requested.
 """
 
 from __future__ import annotations
@@ -100,7 +101,7 @@ class StorageHosts:
             self._hosts.add(name.lower())
 
     def check(self, url: Secret | None, *, redirect: bool = False) -> SignedUrl:
-        """Return a URL from an answer as a URL that can be requested, if its host is allowed.
+        """Return a URL from an answer as a :class:`SignedUrl`, if its host is allowed.
 
         Args:
             url: A signed URL, or a path of the API; None if the answer names none.
@@ -182,7 +183,7 @@ class Target:
         message = Text(
             "wrong_size", "{0}: got {1} of the {2} bytes that the file has", by, length, self.size
         )
-        # Worth another try: a cache or a proxy may have cut the content.
+        # Retryable, because a cache or a proxy may have cut the content.
         raise ProtocolError(
             message,
             service="banqup",

@@ -1,7 +1,7 @@
 """A fake Banqup for tests: in memory, or served on loopback sockets.
 
-`FakeBanqup` behaves as the contract of `banqup_client` describes the service, and refuses what the
-service is known to refuse. Facts that the contract marks as assumed are assumed here too::
+`FakeBanqup` behaves as ``banqup_client/contract.json`` describes the service, and refuses
+requests that the service is known to refuse. Facts that the file marks as assumed are assumed too::
 
     fake = FakeBanqup()
     space = fake.add_space(name="Brouwerij De Molenbeek BV")

@@ -1,7 +1,8 @@
 """The command ``banqup-zenvoices``: call the methods of connections that a file describes.
 
-It parses arguments, opens connections and prints the reports of the library. It has no scheduler:
-cron, systemd or a container starts it.
+It parses arguments, opens connections and prints the reports of the library. Its commands
+``pairs``, ``demo`` and ``sandbox`` need no such file. It has no scheduler: cron, systemd or a
+container starts it.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ from bridge._sync._connection import Connection
 PROGRAM = "banqup-zenvoices"
 OK, PERSON, USAGE, LATER, INTERRUPTED = 0, 1, 2, 75, 130
 NAMED = 20
-"""The most documents of a connection that are named on standard error."""
+"""Standard error lists at most this many documents of one connection."""
 Options = argparse.Namespace
 
 
@@ -67,7 +68,7 @@ def _parser() -> argparse.ArgumentParser:
         allow_abbrev=False,
         add_help=False,
     )
-    parser.set_defaults(waiting=False)  # for `_status`, which runs after an export, too
+    parser.set_defaults(waiting=False)  # `_status` reads it after an export, too
     option(parser, "--version", action="version", version=f"{PROGRAM} {__version__}")
     commands = parser.add_subparsers(title=tell("commands"), metavar="COMMAND", required=True)
 
@@ -91,7 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     status = command("status", _each(_status))
     option(status, "--waiting", action="store_true")
     resend = command("resend", _each(_resend))
-    # argparse's own title of this group is in English.
+    # Without this group, the help would have argparse's English title.
     group = resend.add_argument_group(tell("arguments"))
     option(group, "ids", nargs="+", type=check_document_id, metavar="ID")
     settle = command("settle", _each(_settle))
@@ -149,7 +150,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Raises:
         SystemExit: The help or the version was printed, or argparse refused an argument.
     """
-    # The language is read first, because the help and our errors about other arguments are in it.
+    # Read the language first: the help and our errors about other arguments are in this language.
     first = argparse.ArgumentParser(PROGRAM, add_help=False, allow_abbrev=False)
     first.add_argument("--lang", choices=get_args(Lang), default="en")
     options, rest = first.parse_known_args(arguments)
@@ -167,7 +168,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         return status
     except ServiceError as error:
         print(_after(PROGRAM, _error_text(error)), file=sys.stderr)
-        # A ConfigurationError with a status is an answer of a service.
+        # A ConfigurationError with an HTTP status comes from a service, not from wrong use.
         wrong_use = isinstance(error, ConfigurationError) and error.status is None
         return USAGE if wrong_use else _status_of(error)
     except BrokenPipeError:
@@ -182,7 +183,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
         set_language(before)
 
 
-# Verbs: functions that call one method of a connection. Each returns a result and an exit status.
+# Verbs: each runs one command for one connection, and returns a result and an exit status.
 
 
 def _verify(connection: Connection, options: Options) -> tuple[Verification, int]:
@@ -287,17 +288,17 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
         out = sys.stdout
         with ExitStack() as stack:
             if options.json:
-                # Without this, what a mapper prints would stand between the lines of JSON.
+                # Without this, the output of a mapper would stand between the lines of JSON.
                 stack.enter_context(redirect_stdout(sys.stderr))
             mapper: Mapper = default_mapper
             if options.mapper is not None:
                 mapper = function_of("--mapper", options.mapper)
-            # Without this, each connection would report missing variables, one service's at a time.
+            # Without this, each connection would report missing variables, of one service only.
             read_environment(os.environ, *LOGIN_VARIABLES, service="bridge")
             _log_on_stderr(stack, verbose=options.verbose)
 
-            # Connections with the same settings share clients and store. Without this, three
-            # hundred connections would make six hundred TLS handshakes.
+            # Connections whose settings differ only in space and company share clients and store.
+            # Without this, three hundred connections would make six hundred TLS handshakes.
             @cache
             def shared(settings: ConnectionConfig) -> Connection:
                 return stack.enter_context(settings.open())
@@ -321,8 +322,8 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
                 now = result if verb is _status else None
                 fault = isinstance(error, StoreError) or not isinstance(error, ServiceError | None)
                 if verb is _export and status != OK and not fault:
-                    # If an earlier run left a document to a person, say so although a service is
-                    # down now.
+                    # If a document of an earlier run needs a person, say so although a service
+                    # is down now.
                     needs, now, _ = call(_status)
                     status = PERSON if needs == PERSON else status
                 _show_line("")
@@ -336,13 +337,15 @@ def _each(verb: _Verb) -> Callable[[Options], int]:
 
 
 def _chosen(options: Options) -> Sequence[ConnectionConfig]:
-    """Return the connections of the file that ``--company`` chooses.
+    """Return the connections in the file; with ``--company``, only those of these companies.
+
+    Modules in the current folder and in the file's folder can be imported from now on.
 
     Raises:
         ConfigurationError: The file cannot be used, or has no connection of a chosen company.
     """
-    # The file or --mapper may name modules of the user in these folders. The folders come last in
-    # sys.path, so that their modules cannot hide others.
+    # The file or --mapper may name modules of the user in these folders. Put the folders last in
+    # sys.path, so that the user's modules cannot hide others.
     for folder in (Path.cwd(), options.config.resolve().parent):
         if str(folder) not in sys.path:
             sys.path.append(str(folder))
@@ -374,7 +377,7 @@ def _call(
 ) -> tuple[int, Any, BaseException | None]:
     """Call a verb for one connection; return the exit status, the result and the error.
 
-    No error is raised: the other connections must still run.
+    No error but KeyboardInterrupt is raised: the other connections must still run.
     """
     connection: Connection | None = None
     try:
@@ -416,19 +419,19 @@ def _show(
         return
     if not isinstance(error, ServiceError):
         traceback.print_exception(error)
-    # A busy connection is not told on standard error, which cron mails: no mail is needed while
+    # Do not report a busy connection on standard error, which cron mails: no mail is needed while
     # another run does the work.
     stream = sys.stdout if busy else sys.stderr
     print(_after(config.company_code, _error_text(error)), file=stream, flush=True)
 
 
 def _name(now: Status | None, result: object, config: ConnectionConfig) -> None:
-    """Write what a person must look at to standard error, which cron mails.
+    """Write a line to standard error, which cron mails, for each thing that a person must look at.
 
     Args:
-        now: The status after the verb, if it was asked for.
-        result: The result of the verb.
-        config: The connection.
+        now: The status of the connection; None if it was not read after the verb.
+        result: The result of the verb, or None.
+        config: The config of the connection.
     """
     lines = [
         joined(": ", joined(", ", row.label, row.document_id), row.reason)
@@ -460,7 +463,7 @@ def _translated(text: str) -> str:
 
 
 def _after(start: str, text: str) -> str:
-    """Return ``start: text``, in French with a blank before the colon; `start` may be empty."""
+    """Return ``start: text`` in the language of the command; without a `start`, only the text."""
     return translate(joined(": ", start, text), language())
 
 
@@ -477,8 +480,8 @@ def _as_data(error: BaseException) -> dict[str, Any]:
 def _log_on_stderr(stack: ExitStack, *, verbose: bool) -> None:
     """Write log records to standard error.
 
-    If `verbose`, write all from INFO up, in English, until the process ends. Otherwise write only
-    warnings that can be translated, until the stack is closed.
+    If `verbose`, write all from INFO up (of httpx, from WARNING up), in English, until the process
+    ends. Otherwise write only the records that `_OwnCode` prints, until the stack is closed.
     """
     if verbose:
         logging.basicConfig(format="%(levelname)s %(message)s", level=logging.INFO)
@@ -492,20 +495,20 @@ def _log_on_stderr(stack: ExitStack, *, verbose: bool) -> None:
 
 
 class _OwnCode(logging.Handler):
-    """A handler that prints the library's warnings that can be translated.
+    """A handler that prints translatable warnings, most of them about the user's code.
 
-    Most of them are about the user's code. `_name` prints the documents that need a person.
+    It never prints documents that need a person: `_name` lists them.
     """
 
     def emit(self, record: logging.LogRecord) -> None:
-        """Print the record if its message can be translated; ignore any other record."""
+        """Print the record if it is a warning or an error with a `Text`; ignore any other."""
         said = record.args[0] if isinstance(record.args, tuple) and record.args else None
         if record.levelno >= logging.WARNING and isinstance(said, Text):
             print(plain(_after(PROGRAM, said)), file=sys.stderr)
 
 
 def _progress(start: str) -> Listener:
-    """Return a listener that shows a line with the counts of a run."""
+    """Return a listener that shows `start` and the counts of a run on one line."""
     counts: Counter[str] = Counter()
 
     def show(event: Event) -> None:
@@ -530,7 +533,7 @@ def _show_line(text: str) -> None:
 
 
 def _pairs(options: Options) -> int:
-    """Write a file of spaces and companies with the same name, for a person to confirm."""
+    """Write a new file that pairs spaces and companies by name, for a person to confirm."""
     path: Path = options.config
     names = ("environment", "banqup_url", "zenvoices_url")
     shared = {name: getattr(options, name) for name in names if getattr(options, name)}

@@ -11,7 +11,7 @@ from bridge._sync._opening import open_connection
 
 @frozen(kw_only=True)
 class ConnectionConfig(ConnectionSettings):
-    """The settings of a connection without its credentials; its fields cannot be set.
+    """The settings of a connection without its credentials; its fields cannot be changed.
 
     An application can send the result of :meth:`to_dict` to a worker as JSON. The worker opens the
     connection with the credentials of its own environment, so the message contains no secret::
@@ -24,9 +24,9 @@ class ConnectionConfig(ConnectionSettings):
         space_id: The id of the space in Banqup.
         company_code: The company's code in Zenvoices, a text: ``"0042"``.
         environment: The environment of Banqup; in JSON its name, such as ``"UAT_EU"``.
-        banqup_url: The address of Banqup, in place of an environment.
+        banqup_url: The address of Banqup; give either this or an environment.
         zenvoices_url: The address of Zenvoices.
-        checkpoint_file: The file of :class:`SQLiteCheckpoints`.
+        checkpoint_file: The path of the file for :class:`SQLiteCheckpoints`.
         checkpoint_url_variable: In place of a file, the *name* of the environment variable that
             holds SQLAlchemy's URL of a database: the URL itself may hold a password.
         banqup_contract: Corrections for ``BanqupClient(contract=)``: a table, or the path of a JSON
@@ -36,13 +36,13 @@ class ConnectionConfig(ConnectionSettings):
             with its function as ``"package.module:function"``. Opening the connection imports these
             modules and so runs their code: take the names only from a source that you trust.
         zenvoices_operations: The same for ``ZenvoicesClient(operations=)``.
-        storage_hosts: The hosts of signed URLs from which files may be downloaded; None for the
+        storage_hosts: The hosts from which files may be downloaded by signed URLs; None for the
             client's default.
         timeout: Seconds for each connect, read and write of both clients.
         deadline: Seconds for a whole call of either client.
-        in_flight: The number of documents that are fetched and sent at the same time.
+        in_flight: The number of documents that are downloaded and sent at the same time.
         on_uncertain: ``"hold"`` or ``"resend"``, as for :class:`Connection`.
-        lease_ttl: The length of the lease of a run, in seconds.
+        lease_ttl: The length of the lease of a run in seconds, as for :class:`Connection`.
 
     Raises:
         ConfigurationError: A value is not usable; the message names the field.

@@ -59,7 +59,7 @@ class Services:
     def publish(self, name: str, content: bytes, **details: Any) -> str:
         """Publish a document with one file, and return its id.
 
-        The document is approved unless `details` have another status.
+        `details` are arguments of `FakeBanqup.publish`; by default the document is approved.
         """
         file = FakeFile(name, _KINDS[Path(name).suffix.lower()], content)
         document = self.banqup.publish(self.space_id, files=[file], **details)
@@ -78,14 +78,14 @@ class Services:
         )
 
     def arrived_unchanged(self, report: ExportReport) -> bool:
-        """Return True if the inbox holds the files of the delivered documents, byte for byte."""
+        """Return True if the inbox has exactly the files of the delivered documents, unchanged."""
         delivered = [row for row in report.deliveries if row.state == "delivered"]
         sent = Counter(self.published[row.document_id] for row in delivered)
         return sent == Counter(item.attachments[0].content for item in self.zenvoices.inbox)
 
 
 def is_invoice(path: Path) -> bool:
-    """Return True for a file that the demo can publish."""
+    """Return True for a file that the demo can publish: .xml or .pdf."""
     return path.is_file() and path.suffix.lower() in _KINDS
 
 
@@ -103,7 +103,7 @@ def services(
         client_secret: The client secret for the fake Banqup.
         password: The password for the fake Zenvoices.
         space_id: The id of the space; by default a new one.
-        port: The port of Banqup; its storage and Zenvoices take the next two. 0 means any free
+        port: The port of Banqup; its file storage and Zenvoices take the next two. 0 means any free
             ports.
     """
     banqup, zenvoices = FakeBanqup(client_secret=client_secret), FakeZenvoices(password=password)
@@ -118,10 +118,11 @@ def services(
 
 
 def run_demo(*, documents: Path | None = None) -> int:
-    """Run the demo, print each step, and return the exit status.
+    """Run the demo and print each step; return 0 if all went as expected, else 1.
 
     Args:
-        documents: A folder whose .xml and .pdf files are exported in place of sample invoices.
+        documents: A folder whose .xml and .pdf files, also in subfolders, are exported in place of
+            sample invoices.
     """
     began = time.perf_counter()
     with (
@@ -146,7 +147,7 @@ def run_demo(*, documents: Path | None = None) -> int:
 
 
 def _tell(served: Services, connection: Connection, documents: Path | None) -> bool:
-    """Make the steps of the demo and print them.
+    """Run the steps of the demo and print them.
 
     Return True if every check passed, and the documents arrived once and unchanged.
     """

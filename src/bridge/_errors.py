@@ -104,8 +104,8 @@ def setting_error(
         code: The code of the message in the table of texts.
         english: The English template of the message.
         values: The values for the placeholders of the template.
-        hint: The English template of the hint, with the same values and the code ``hint_<code>``;
-            or a finished `Text`.
+        hint: The English template of the hint, which gets the same values and the code
+            ``hint_<code>``; or a finished `Text`.
     """
     return configuration_error(Text(code, english, *values), _hint(code, hint, values))
 
@@ -120,7 +120,7 @@ def store_error(
 
 
 def damaged(what: str, why: str) -> StoreError:
-    """Return the error for stored data that cannot be read."""
+    """Return the error for stored data that cannot be read; `what` names the data."""
     message = joined(": ", Text("damaged", "{0} is damaged", what), why)
     hint = Text(
         "hint_damaged",

@@ -28,7 +28,10 @@ _LETTERS = str.maketrans(
 
 
 def _comparable(name: str) -> str:
-    """Return a name without case, accents, punctuation and the legal form at either end."""
+    """Return a name without case, accents, punctuation and the legal forms at both ends.
+
+    A name that consists of legal forms only keeps them.
+    """
     text = unicodedata.normalize("NFKD", name.casefold().translate(_LETTERS))
     words = re.findall(r"[^\W_]+", "".join(it for it in text if not unicodedata.combining(it)))
     left = list(words)
@@ -67,8 +70,8 @@ class Pairs:
         proposed: Pairs of one space and one company with the same name.
         ambiguous: Spaces and companies of the same name, if there is more than one space or
             company, or if one lacks its id or code.
-        spaces: Spaces without a company of the same name.
-        companies: Companies without a space of the same name.
+        spaces: Spaces without a company of the same name, or without a name.
+        companies: Companies without a space of the same name, or without a name.
     """
 
     proposed: tuple[Namesakes, ...] = ()
@@ -110,7 +113,11 @@ class Pairs:
 
         Args:
             lang: Language of the comments: ``"en"``, ``"fr"`` or ``"nl"``.
-            shared: Settings of all connections, such as ``environment="PRODUCTION_EU"``.
+            shared: Settings of all connections, such as ``environment="PRODUCTION_EU"``. The
+                default of ``checkpoint_file`` is ``exports.db``.
+
+        Raises:
+            ConfigurationError: The language is not one of these.
         """
         check_lang(lang)
         settings = {"checkpoint_file": "exports.db", **shared}

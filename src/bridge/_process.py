@@ -1,4 +1,4 @@
-"""Make the logins of this process, and the functions and the store that settings name."""
+"""Create the logins of this process; import the functions and open the store of the settings."""
 
 from __future__ import annotations
 
@@ -33,9 +33,9 @@ _shared: dict[tuple[type[Any], int], Any] = {}
 
 
 def login_of_this_process(kind: type[_Login]) -> _Login:
-    """Return the credentials from this process's environment.
+    """Return the credentials of a class, from this process's environment.
 
-    Each call returns the same object, until one of the environment variables has changed.
+    Each call for the class returns the same object, until one of the variables has changed.
 
     Raises:
         ConfigurationError: A variable is not set, or its value cannot be used.
@@ -51,7 +51,7 @@ def login_of_this_process(kind: type[_Login]) -> _Login:
 
 
 def functions_of(field: str, names: Mapping[str, str] | None) -> dict[str, Callable[[Any], Any]]:
-    """Return the functions that a config's table of operations names; None names no function.
+    """Return the functions of a config's table, by operation; an empty dict if `names` is None.
 
     Raises:
         ConfigurationError: As :func:`function_of` does.

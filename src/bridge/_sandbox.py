@@ -73,14 +73,17 @@ def run_sandbox(
     every: float = 15.0,
     as_json: bool = False,
 ) -> int:
-    """Serve both fakes until `stop` is set, and print each event; return the exit status.
+    """Serve both fakes until `stop` is set, and print each event; return the exit status 0.
+
+    The ids of the documents are the same each time.
 
     Args:
         stop: The event that ends the sandbox when it is set.
-        port: The port of Banqup; its storage and Zenvoices take the next two. 0 means any free
-            ports. The ids of documents are the same each time.
+        port: The port of Banqup; its file storage and Zenvoices take the next two. 0 means any free
+            ports.
         every: Seconds between two new documents.
-        as_json: Whether to print one JSON object per line: first the addresses, then each event.
+        as_json: Whether to print one JSON object per line: first the addresses and logins, then
+            each event.
     """
     with services(space_id=SPACE_ID, port=port) as served:
         facts = {
@@ -123,16 +126,19 @@ def _guide(facts: dict[str, Any], every: float, *, fixed: bool) -> str:
 
 @define
 class _Sandbox:
-    """A loop that publishes documents from time to time, and prints what becomes of them."""
+    """A loop that publishes documents from time to time, and prints the events of each one."""
 
     served: Services
     every: float
     as_json: bool
     closed: dict[str, str] = field(factory=dict)
-    """The documents that Zenvoices refuses once: their ids in Banqup, by invoice number."""
+    """The ids in Banqup of documents that Zenvoices still has to refuse once, by invoice number."""
 
     def serve(self, stop: threading.Event) -> None:
-        """Publish a document every `every` seconds, and print what happens, until `stop` is set."""
+        """Publish three documents, then one every `every` seconds, until `stop` is set.
+
+        Print each event, except that the first three are published.
+        """
         self.served.zenvoices.refuse_when(self._refuse)
         for number in range(1, 4):
             self._publish(number)
@@ -146,7 +152,10 @@ class _Sandbox:
                 number, due = number + 1, due + self.every
 
     def _add(self, number: int) -> None:
-        """Publish a document; of five, one is approved two documents later, and one is refused."""
+        """Publish a document; of five, one is approved late, and Zenvoices refuses another once.
+
+        The late approval comes when the second document after it is published.
+        """
         if number % 5 == 4:
             self.served.banqup.set_status(_document_id(number - 2), "FULLY_APPROVED")
             self._report_status("approved", number - 2, "FULLY_APPROVED")
@@ -160,7 +169,7 @@ class _Sandbox:
         self.served.publish_sample(sample(number), id=_document_id(number), **details)
 
     def _refuse(self, item: InboxItem) -> str | None:
-        """Return the reason to refuse an upload if its period is closed, and open the period."""
+        """Return the reason if an upload's period is closed, and open the period; else None."""
         number = _number_of(item)
         document_id = self.closed.pop(number, None)
         if document_id is None:
@@ -185,7 +194,7 @@ class _Sandbox:
         self._report("Banqup", event, number=number_of_invoice, status=status, id=document_id)
 
     def _report(self, service: str, event: str, **facts: Any) -> None:
-        """Print an event: as a JSON object, or as a line of text with the facts in their order."""
+        """Print an event: as a JSON object, or as a line of text that shows the facts."""
         if self.as_json:
             print(json.dumps({"event": event, **facts}), flush=True)
             return

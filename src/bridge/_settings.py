@@ -33,12 +33,12 @@ _WHERE_SECRETS_ARE = Text(
     "BANQUP_CLIENT_SECRET, ZENVOICES_USER, ZENVOICES_PASSWORD and ZENVOICES_ORGANISATION_CODE.",
 )
 
-# Validators. Their errors never show a text that was given: it may be a secret that was put into
-# the wrong field.
+# Validators. Except for `on_uncertain`, their errors do not show a given text: it may be a secret
+# that was put into the wrong field.
 
 
 def _must_be(wanted: Text, fits: Callable[[Any], bool], hint: Text | None = None) -> _Validator:
-    """Return a validator that refuses a value if `fits` returns False for it."""
+    """Return a validator that raises ConfigurationError if `fits` returns False for the value."""
 
     def validate(_settings: Any, attribute: Attribute[Any], value: Any) -> None:
         if not fits(value):
@@ -187,7 +187,8 @@ class ConnectionSettings:
 
         Raises:
             ConfigurationError: A key is unknown or missing, or a value is not usable; the message
-                names the key. For a misspelt key, the hint names the nearest right one.
+                names the key. For an unknown key, the hint names the most similar known key, or
+                all known keys; for a credential, the hint says where credentials come from.
         """
         cls._check_keys(data)
         known = {item.name: item.default for item in fields(cls)}
@@ -216,8 +217,8 @@ class ConnectionSettings:
             configs = ConnectionConfig.many(rows, environment="PRODUCTION_EU", ...)
 
         Raises:
-            ConfigurationError: A row is not usable, or has the same space as an earlier row. The
-                message has the number of the row, from 1.
+            ConfigurationError: A key of ``shared`` is unknown, a row is not usable, or a row has
+                the same space as an earlier row. For a row, the message has its number, from 1.
         """
         cls._check_keys(shared)
         first: dict[str, int] = {}
@@ -253,12 +254,12 @@ class ConnectionSettings:
             space_id = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
             company_code = "0042"
 
-        Paths in the file are relative to the file's folder, because cron starts a program in
+        Relative paths in the file begin at the file's folder, because cron starts a program in
         another folder.
 
         Raises:
-            ConfigurationError: The file cannot be read, has no such table, or a setting in it is
-                not usable.
+            ConfigurationError: The file cannot be read, has no ``[[connection]]`` table, or a
+                setting in it is not usable.
         """
         try:
             shared = _read(Path(path))
@@ -286,7 +287,7 @@ def _read(path: Path) -> dict[str, Any]:
     hint = None
     try:
         raw = path.read_bytes()
-        # Editors and shells of Windows write a byte order mark, and also UTF-16.
+        # Editors and shells on Windows may write a byte order mark, or UTF-16.
         wide = raw.startswith((codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE))
         return tomllib.loads(raw.decode("utf-16" if wide else "utf-8-sig"))
     except OSError as error:
@@ -314,5 +315,5 @@ def _below(folder: str, table: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _inside(where: str, error: ConfigurationError) -> ConfigurationError:
-    """Return the error with the place of the mistake in front of its message."""
+    """Return a new error whose message has `where` in front, the place of the mistake."""
     return configuration_error(joined(": ", where, error.message), error.hint)

@@ -2,7 +2,8 @@
 
 Docstrings say how each fact about the API is known. Published: the vendor's documentation states
 it. Observed: a reference generated from the vendor's OpenAPI file has it. Assumed: it is derived
-from other facts and was not checked against the service. ``contract.json`` has all sources.
+from other facts and was not checked against the service. ``contract.json`` has the source of each
+fact.
 """
 
 import typing as _typing
@@ -57,8 +58,9 @@ __all__: list[str] = [
 __all__ += _kinds.__all__
 __all__ += _public.__all__
 
-# The module to import when a name is first used. A sync export needs none of these modules. The
-# public names that are neither imported above nor listed here are models of master data.
+# Public names that are imported on first use, each with its module; a sync export uses none of
+# these names. First come all names that are not imported above, as if they were models of master
+# data. The entries after them give the modules of those that are no such models.
 _LAZY = {
     **dict.fromkeys({*__all__} - {*globals()}, "zenvoices_client._master_models"),
     "AsyncListing": "_client_kit._async._paging",

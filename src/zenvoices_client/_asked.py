@@ -1,4 +1,4 @@
-"""The arguments of users' functions for Zenvoices' operations."""
+"""Arguments passed to users' functions in ``operations=``."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ class AskedUpload(Asked):
     """The argument of a function for ``inbox.upload``.
 
     Attributes:
-        upload: The document with its files; ``Base64(file.content)`` in a JSON body sends the
-            content of a file.
+        upload: The document. ``Base64(file.content)`` in a JSON body sends the content of a file
+            of ``upload.attachments``.
         company_id: Number of the company.
-        external_id: Id that the sender gives the document. If the outcome of the upload is
-            unknown, the document is looked up by this id.
+        external_id: Id that the sender gives the document, or None. If the outcome of the upload
+            is unknown, an export looks the document up by this id.
         default: The call that the library would make without the function.
     """
 
@@ -42,10 +42,10 @@ class AskedFind(Asked):
 
 @frozen(kw_only=True)
 class AskedPage(Asked):
-    """The argument of a function for a ``.list`` operation, which is called for each page.
+    """The argument of a function for a ``.list`` operation; the function is called for each page.
 
     Attributes:
-        skip: Number of entries on the pages before.
+        skip: Number of entries on all earlier pages.
         size: Number of entries to request.
         company_id: Number of a company, to list its entries only; None for all companies.
         sorting: Name of the field to sort by, with ``" DESC"`` appended for descending order; None
@@ -63,7 +63,7 @@ class AskedPage(Asked):
 class AskedRecord(Asked):
     """The argument of a function that reads one record.
 
-    An attribute is None if the record is not selected by it.
+    An attribute that does not select the record is None.
 
     Attributes:
         company_id: Number of the company.

@@ -26,8 +26,8 @@ class UserLogin:
 
     Use a dedicated API user; Zenvoices' documentation says that such a user is not billed. All
     clients that use one object with the same base URL share its token. After Zenvoices has refused
-    the login, none of these clients logs in with this object again: five wrong passwords lock the
-    user. To log in again, make a new object.
+    the login, none of these clients logs in with this object again, because five wrong passwords
+    lock the user: their calls raise the same error. To log in again, make a new object.
 
     Args:
         user: User name or e-mail address of the user.
@@ -59,7 +59,7 @@ class UserLogin:
         Raises:
             ConfigurationError: A variable is not set, or its value cannot be used.
         """
-        # A default of os.environ would stand in help(), with every secret in it.
+        # With os.environ as the default, help() would show it with every secret.
         environ = os.environ if environ is None else environ
         names = ("ZENVOICES_USER", "ZENVOICES_PASSWORD", "ZENVOICES_ORGANISATION_CODE")
         user, password, code = read_environment(environ, *names, service="zenvoices")

@@ -1,4 +1,8 @@
-"""Zenvoices' login, its errors, and the envelope of the ABP framework."""
+"""Zenvoices' login, its errors, and the envelope of ABP (ASP.NET Boilerplate), its web framework.
+
+Statuses that have no special meaning here are judged in ``_client_kit/_status.py``. What the bridge
+does about an error is in ``bridge/_delivery/faults.py``.
+"""
 
 from __future__ import annotations
 
@@ -92,19 +96,19 @@ def member(value: object, name: str) -> Any:
 
 
 def is_envelope(body: object) -> bool:
-    """Return True if a JSON body has the envelope of the ABP framework."""
+    """Return True if a JSON body is ABP's envelope, an object with the payload as ``result``."""
     return is_object(body) and (
         body.get("__abp") is True or ("success" in body and "result" in body)
     )
 
 
 def unwrap(body: Any) -> Any:
-    """Return the payload of an answer; the envelope, if there is one, is removed."""
+    """Return the ``result`` of an envelope, or else the whole body."""
     return body.get("result") if is_envelope(body) else body
 
 
 def server_text(answer: ApiResponse, body: object) -> Text | None:
-    """Return the service's error text, which is in the user's language."""
+    """Return the service's error text, in the user's language; None if the answer has none."""
     error = member(body, "error")
     said = [
         member(member(body, "result"), "errorMessage"),
@@ -135,7 +139,7 @@ def _members(answer: ApiResponse, body: object) -> tuple[str, ...]:
 
 
 def companies_ended_early() -> ProtocolError:
-    """Return the error for a company that may be in the rest of a list that ended early."""
+    """Return the error for a company that was not found in a list that ended early."""
     message = Text(
         "companies_ended_early",
         "companies.list: the list ended early, and the company may be in the rest",
@@ -146,9 +150,10 @@ def companies_ended_early() -> ProtocolError:
 def failure(answer: ApiResponse, operation: Operation) -> ServiceError | None:
     """Return the error for an answer to an API call; None if the call succeeded.
 
-    The body counts more than the status: a 500 whose envelope says ``success: false`` is a refusal.
-    For an upload, ``success: false`` counts without an envelope too. After any other 500 the
-    outcome of a call that changes something is unknown; a read gives UnavailableError.
+    The body counts more than the status: a 2xx or 5xx answer whose envelope says ``success: false``
+    is a refusal. For an upload, ``success: false`` counts without an envelope too. After a 500 that
+    is no refusal, the outcome of a call that changes something is unknown; a read gives
+    UnavailableError.
     """
     success = 200 <= answer.status < 300
     if success and b'"success"' not in answer.body:
@@ -200,7 +205,7 @@ def _error(
 
 
 def dialect_of(login: UserLogin, contract: Contract) -> Dialect:
-    """Return Zenvoices' dialect with one login."""
+    """Return the :class:`Dialect` of Zenvoices for one login."""
     operation = contract["login"]
 
     def login_body() -> bytes:
@@ -225,7 +230,7 @@ def dialect_of(login: UserLogin, contract: Contract) -> Dialect:
 
 
 def read_token(answer: ApiResponse, operation: Operation, *, organisation_code: str) -> Token:
-    """Return the access token in a login's answer.
+    """Return the access token in a login's answer; its lifetime is one day by default.
 
     An answer of Zenvoices without a token means that the login has failed, also with a status of
     success (published). A flag in the answer shows that the user needs a second factor.
@@ -267,8 +272,9 @@ def _life(seconds: object) -> float:
 def _decided(status: int, body: object) -> bool:
     """Return True if an answer counts as Zenvoices' refusal of the login.
 
-    A status of 400 or 401 always counts as one, and 429 never. For another status the body must be
-    in Zenvoices' format, because a gateway's error is no refusal of the login.
+    A status of 400 or 401 always counts, 429 never. Other statuses count only with a body in
+    Zenvoices' format. 408, 502, 503 and 504 may come from a gateway, so they need the whole
+    envelope.
     """
     if status == 429:
         return False

@@ -16,10 +16,10 @@ _RESERVED = re.compile(r"(?i)(con|prn|aux|nul|com[\d¹²³]|lpt[\d¹²³]|conin\
 def safe_file_name(name: str) -> str:
     """Return the last part of a path as a name that is safe for file systems and terminals.
 
-    Folders, control and direction characters, and characters and names that Windows reserves are
-    removed or replaced. So are characters that become one of these by Unicode normalisation (NFKC).
-    The result is at most 120 bytes of UTF-8 and never empty. An extension of up to 10 characters is
-    kept.
+    Folders, control and text-direction characters, and characters and names that Windows reserves
+    are removed or replaced. So are characters that become one of these by Unicode normalisation
+    (NFKC). The result is at most 120 bytes of UTF-8 and never empty. An extension of up to 10
+    characters is kept. A name that is not a text raises TypeError.
     """
     # A user's mapper may pass a value of any type.
     if not isinstance(cast("object", name), str):

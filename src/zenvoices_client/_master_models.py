@@ -3,7 +3,8 @@
 An export does not need this module, so it is imported on first use. Every field may be missing.
 
 Observed names of fields are in a reference that was generated from the vendor's OpenAPI file. It is
-assumed that the entries of lists have the same fields. Assumed names were not checked at all.
+assumed that a list's entries have the same fields as single records. Assumed names were not checked
+at all.
 """
 
 from __future__ import annotations
@@ -20,12 +21,12 @@ from _client_kit._models import Model, wire
 
 @frozen(kw_only=True)
 class Record(Model):
-    """The fields that all master data has.
+    """The fields that all records of master data have.
 
     Attributes:
         company_id: Number of the record's company (``administrationId``).
         external_id: Id of the record in the accounting software.
-        extra: Members of the answer that the class does not know.
+        extra: Members of the answer that the class does not know or cannot decode.
     """
 
     company_id: int | None = wire("administrationId")
@@ -34,7 +35,7 @@ class Record(Model):
 
 @frozen(kw_only=True)
 class NamedRecord(Record):
-    """The fields of master data that has a code and a name."""
+    """The fields of a record of master data that has a code and a name."""
 
     code: str | None = None
     name: str | None = None
@@ -42,7 +43,10 @@ class NamedRecord(Record):
 
 @frozen(kw_only=True)
 class Account(NamedRecord):
-    """A creditor or debtor. Its field names are observed; ``account_type`` is not documented."""
+    """A creditor or debtor. Its field names are observed.
+
+    The meaning of ``account_type`` is not documented.
+    """
 
     account_type: int | None = None
     currency_code: str | None = None
@@ -54,7 +58,10 @@ class Account(NamedRecord):
 
 @frozen(kw_only=True)
 class LedgerAccount(NamedRecord):
-    """A ledger account. Its field names are observed; ``type`` is not documented."""
+    """A ledger account. Its field names are observed.
+
+    The meaning of ``type`` is not documented.
+    """
 
     tax_code: str | None = None
     type: int | None = None
@@ -87,7 +94,10 @@ class PaymentCondition(NamedRecord):
 
 @frozen(kw_only=True)
 class Product(NamedRecord):
-    """A product. Its field names are observed; ``product_type`` is not documented."""
+    """A product. Its field names are observed.
+
+    The meaning of ``product_type`` is not documented.
+    """
 
     is_active: bool | None = None
     product_type: int | None = None
@@ -107,7 +117,7 @@ class Project(NamedRecord):
 
 @frozen(kw_only=True)
 class PurchaseOrder(Record):
-    """A purchase order. Its field names are observed; ``lines`` holds undecoded JSON."""
+    """A purchase order. Its field names are observed; ``lines`` are JSON objects as received."""
 
     account_code: str | None = None
     currency_code: str | None = None

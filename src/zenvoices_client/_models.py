@@ -17,13 +17,13 @@ from zenvoices_client._file_name import safe_file_name
 class Company(Model):
     """A company, which the API calls "administration".
 
-    The names of its fields on the wire are assumed; see the contract.
+    The names of its fields in the API's JSON are assumed; see ``contract.json``.
 
     Attributes:
         id: Number of the company in Zenvoices.
-        code: Company code as the portal shows it, always a string.
+        code: Company code as the portal shows it; a string even if the API sends a number.
         name: Name of the company.
-        extra: Members of the answer that this class does not know.
+        extra: Members of the answer that this class does not know or cannot decode.
     """
 
     id: int | None = None
@@ -45,7 +45,7 @@ class InboxDocument(Model):
         received_time: Time at which Zenvoices received the document.
         sender_name: Name of the sender.
         subject: Subject of the document.
-        extra: Members of the answer that this class does not know.
+        extra: Members of the answer that this class does not know or cannot decode.
     """
 
     id: int | None = None
@@ -63,7 +63,7 @@ def _text(instance: object, attribute: Attribute[Any], value: object) -> None:
     """Raise TypeError for a value that is not a text; None is allowed if it is the default.
 
     Without this, a number would be sent as a JSON number. Bytes would be refused only when the
-    request's body is written. That error would not show the line that makes the object.
+    request's body is written, by an error that does not show the line that makes the object.
     """
     if not (isinstance(value, str) or (value is None and attribute.default is None)):
         owner, kind = type(instance).__name__, type(value).__name__
@@ -95,7 +95,7 @@ class Attachment:
 
     @property
     def size(self) -> int:
-        """Length in bytes."""
+        """Length of the content in bytes."""
         return self.content.size
 
 

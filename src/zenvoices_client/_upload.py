@@ -20,7 +20,7 @@ from zenvoices_client._models import InboxDocument, InboxUpload
 def encode_upload(
     upload: InboxUpload, company_id: int, external_id: str | None
 ) -> Mapping[str, Any]:
-    """Return an upload as JSON in the assumed structure, with :class:`Base64` for content."""
+    """Return an upload as JSON in the assumed structure, with :class:`Base64` for each file."""
     return {
         "administrationId": company_id,
         "externalId": external_id,
@@ -44,7 +44,7 @@ def uploaded_document(payload: object, answer: ApiResponse, operation: Operation
     The structure of the answer is assumed: a positive id in an object, in a list of one object, or
     as a number. An answer without an id also confirms the upload if its status is 201, or if it
     is ABP's envelope with ``success: true`` and no result. The document's id is then None. A web
-    page never confirms an upload.
+    page never confirms an upload, nor does a value without an id that a user's function returned.
 
     Raises:
         ProtocolError: It is unknown whether the document arrived.

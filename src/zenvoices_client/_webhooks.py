@@ -51,7 +51,7 @@ class WebhookEvent(Model):
         attempt: Number of deliveries of the event so far, including this one.
         data: Data of the event; its members are not documented, and ``repr`` leaves them out.
         created_at: Time of this attempt to deliver the event, as in ASP.NET Boilerplate's source.
-        extra: Members that this class does not know.
+        extra: Members of the body that this class does not know or cannot decode.
     """
 
     id: str | None = None
@@ -62,7 +62,7 @@ class WebhookEvent(Model):
 
     @classmethod
     def parse(cls, body: bytes) -> WebhookEvent:
-        """Return the event in a webhook call's body; check it with :func:`verify_signature` first.
+        """Return the event in a webhook call's body; call :func:`verify_signature` before.
 
         Raises:
             ProtocolError: The body is not a JSON object.
@@ -83,7 +83,7 @@ class WebhookSubscription(Model):
         webhooks: Names of the events that are sent.
         is_active: Whether the subscription is active.
         secret: Secret that signs the calls, for :func:`verify_signature`.
-        extra: Members of the answer that this class does not know.
+        extra: Members of the answer that this class does not know or cannot decode.
     """
 
     id: str | None = None

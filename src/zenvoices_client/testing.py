@@ -1,7 +1,7 @@
 """A fake Zenvoices for tests: in memory, or served on loopback sockets.
 
-`FakeZenvoices` behaves as the contract of `zenvoices_client` describes the service, and refuses
-what the service is known to refuse. Facts that the contract marks as assumed are assumed here too::
+`FakeZenvoices` behaves as ``zenvoices_client/contract.json`` describes the service, and refuses
+requests that the service is known to refuse. Facts that the file marks as assumed are assumed too::
 
     fake = FakeZenvoices()
     fake.add_company(code="0042", name="Brouwerij De Molenbeek BV")

@@ -65,7 +65,7 @@ _BY_HAND = Operation(name="", method="", path="")
 
 
 class Calls:
-    """Call one service with one credential."""
+    """The calls of one client, which uses one service with one credential."""
 
     def __init__(
         self,
@@ -88,7 +88,7 @@ class Calls:
         self.timeout = check_seconds(timeout, "timeout", service=self.service)
         self.deadline = check_seconds(deadline, "deadline", service=self.service)
         self._dialect = dialect
-        # The key is the service's address: a token is never sent to another address.
+        # The key is the base URL: a token for one address is never sent to another address.
         self._state = states.setdefault(self.base_url, TokenCache())
         self.user_agent = f"banqup-zenvoices/{__version__}"
         if user_agent:
@@ -135,8 +135,8 @@ class Calls:
             )
 
         open_checked = partial(opened, open_client, service=self.service)
-        # Connections must not be shared between processes or event loops, so we open our own client
-        # once for each. An injected client or transport is used in all of them.
+        # Processes and event loops must not share connections, so each gets its own httpx client.
+        # An injected client or transport is used in all of them.
         if http_client is None and transport is not None:
             http_client = open_checked()
         self._given = http_client
@@ -148,10 +148,11 @@ class Calls:
         timeout: float | None = None,
         check: Callable[[], object] = unchecked,
     ) -> Deadline:
-        """Return the deadline and timeout of a call; the client's own by default.
+        """Return the :class:`Deadline` of a call; None means the client's own number of seconds.
 
         Raises:
-            ConfigurationError: An argument is not a number of seconds, or the client is closed.
+            ConfigurationError: An argument is not a positive number of seconds (``deadline`` may be
+                0), or the client is closed.
         """
         if deadline is None:
             deadline = self.deadline
@@ -166,7 +167,7 @@ class Calls:
 
     @property
     def is_closed(self) -> bool:
-        """Whether the HTTP client of this process and event loop was closed."""
+        """Whether the HTTP client was closed: the injected one, or that of this event loop."""
         client = self._given or self._clients.opened()
         return client is not None and client.is_closed
 
@@ -193,10 +194,10 @@ class Calls:
             operation: An operation of the contract.
             limit: The deadline of all tries and pauses together.
             path: Values for the placeholders of the operation's path.
-            query: Query parameters under our names; None is left out.
-            json: JSON body under our names, with :class:`Base64` for files.
-            asked: Function that makes the argument of a user's function from ``operations=``. It is
-                called with the library's own call as ``default=``.
+            query: Query parameters under the contract's names; None is left out.
+            json: JSON body under the contract's names, with :class:`Base64` for files.
+            asked: Function that returns the argument for a user's function from ``operations=``. It
+                is called with the library's own call as ``default=``.
             decoded: Whether an answer that is not JSON is an error. If False, the payload of
                 such an answer is None.
 
@@ -233,8 +234,9 @@ class Calls:
 
         Returns:
             The return value of the function, and the response to the function's last call. If the
-            operation changes something, the response is that to the last call that is not safe.
-            The response to a failed call has only its status and the server's time.
+            operation changes something, calls that change nothing do not count for this. The
+            response to a failed call has only its status and the server's time. If there was
+            no response, the status is 0.
 
         Raises:
             ServiceError: The function raised an error, or yielded or returned a wrong value. Or it
@@ -257,7 +259,7 @@ class Calls:
                     value, last = self._make(call, request, limit)
                 except BaseException as error:  # noqa: BLE001 - passed to `run.failed`
                     value, last, problem = None, _answer_of(error), error
-                # Keep an upload's answer: a later read neither confirms nor disproves the upload.
+                # Keep an upload's answer: the answer to a later read says nothing about the upload.
                 if last is not None and step.safe == operation.safe:
                     answer = last
                 call = run.answered(value) if problem is None else run.failed(problem)
@@ -356,8 +358,8 @@ class Calls:
             origin: Scheme, host and port that the request is sent to; the API's by default.
             proxied: Whether the request may use a proxy of the environment. None means yes, unless
                 the client was given ``transport=`` or ``http_client=``.
-            with_token: Whether ``once`` is called with a valid token. If the service rejects it,
-                the call is repeated once with a new token; this does not count as a try.
+            with_token: Whether ``once`` is called with a valid token. If the service rejects the
+                token, the call is repeated once with a new token, which does not count as a try.
 
         Raises:
             ServiceError: The retry policy or the deadline allows no further try. The error has no
@@ -403,14 +405,15 @@ class Calls:
                 raise without_traceback(problem)
             runtime.sleep(pause)
             if limit.remaining() <= 0:
-                # A busy machine woke us too late. What the last try met says more than the clock.
+                # The pause lasted too long, as on a busy machine. The last try's error says more
+                # than a timeout would.
                 raise without_traceback(problem)
 
     def token(self, limit: Deadline) -> Token:
         """Return a valid access token; request a new token if there is none.
 
         Raises:
-            ServiceError: The login failed, or took longer than the deadline.
+            ServiceError: The login failed, was refused before, or took longer than the deadline.
         """
         token = self._state.current()
         if token is not None:
@@ -480,8 +483,8 @@ class Calls:
             raise self._too_late(operation.name)
         check = unchecked if operation.safe else limit.check
         check()
-        # Assign no body in memory to a local variable. The body of a login holds a password, and
-        # error trackers show the local variables of this frame.
+        # Assign only a streamed body to a local variable. Error trackers show local variables, and
+        # the body of a login holds a password.
         streamed = None
         if not isinstance(request.content, bytes | None):
             streamed = _in_time(cast("Iterable[bytes]", request.content), limit, check)

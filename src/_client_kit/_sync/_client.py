@@ -64,7 +64,7 @@ class ApiClient:
     def request(
         self, call: Call, *, timeout: float | None = None, deadline: float | None = None
     ) -> Any:
-        """Make a call that has no method here, with the client's token, retries and errors.
+        """Make a call for which the client has no method, with its token, retries and errors.
 
         Args:
             call: The call. After a failure whose outcome is unknown, only a safe call is repeated.
@@ -77,7 +77,8 @@ class ApiClient:
             ``whole=True`` in the call, the :class:`Answer`.
 
         Raises:
-            ConfigurationError: The call is not valid.
+            ConfigurationError: The call or a number of seconds is not valid, or the client is
+                closed.
             ServiceError: The call failed; the subclass gives the kind of failure.
         """
         return self._calls.request(call, self._calls.limit(deadline, timeout))

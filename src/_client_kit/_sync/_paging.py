@@ -22,8 +22,8 @@ class Listing(Generic[T]):
 
     Attributes:
         complete: Whether the last iteration certainly reached the end of the list. False while the
-            iteration runs, and if it failed or was left early. Also False if its end proves
-            nothing: for example, an empty page came before the total that the service names.
+            iteration runs, and if it failed or was left early. Also False if the list may go on:
+            for example, a page was empty before the total that the service names was reached.
     """
 
     def __init__(self, fetch: Callable[[Any], Page[T]], first: Any) -> None:
@@ -48,10 +48,10 @@ class Listing(Generic[T]):
     def pages(self) -> Iterator[Page[T]]:
         """Iterate over the pages; each is fetched when it is needed.
 
-        The iteration ends at a repeated page and at the 100th empty page in a row. It ends after a
-        page without a next page, and after 100,000 pages. If ``page.full`` is False, it ends after
-        an empty page, or if the total is reached or unknown. Without the rule for repeated pages, a
-        service that ignores the page number would cause an endless loop.
+        The iteration ends before a repeated page. It ends after the 100th empty page in a row,
+        after a page without a next page, and after 100,000 pages. If ``page.full`` is False, it
+        also ends after an empty page, or if the total is reached or unknown. Without the rule for
+        repeated pages, a service that ignores the page number would cause an endless loop.
         """
         self.complete = False
         position = self._first

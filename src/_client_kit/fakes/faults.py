@@ -63,8 +63,8 @@ class Fault:
         """Close the connection without an answer.
 
         Args:
-            reset: Whether to close with a TCP reset; otherwise in an orderly way. With a
-                ``body_read`` that applies, the connection is always reset.
+            reset: Whether to close with a TCP reset; otherwise in an orderly way. With
+                ``body_read`` and ``when="before"``, the connection is always reset.
             body_read: Number of bytes of the request's body to read before closing. The client may
                 still be writing then, and the request is not applied. None reads the whole body,
                 and so does ``when="after"``.
@@ -77,7 +77,7 @@ class Fault:
 
         With ``when="before"``, the request is applied after the wait: a client that gives up early
         does not see the effect of its request yet. Without ``then``, the request is applied even if
-        the client stops waiting; without sockets, this happens at the client's read timeout. For a
+        the client stops waiting; the httpx transport applies it at the client's read timeout. For a
         request that is never applied, use ``then=Fault.drop()`` with ``when="before"``.
         """
         if then is None:
@@ -97,7 +97,7 @@ class Fault:
 
 @define(eq=False)
 class ScriptedFault:
-    """A fault, and the calls of an operation that it hits; see :meth:`Faults.add`.
+    """A fault, with the operation and the numbers of the calls to which it applies.
 
     Attributes:
         seen: Number of calls of the operation since the fault was added.
@@ -140,7 +140,7 @@ class Faults:
         times: int | None = None,
         when: When = "before",
     ) -> ScriptedFault:
-        """Script a fault.
+        """Add a fault for some calls of an operation.
 
         Args:
             operation: The operation's name, ``"*"`` for all, or ``"unknown"`` for requests that
@@ -152,6 +152,9 @@ class Faults:
 
         Returns:
             The scripted fault; its ``fired`` counts the calls that it has hit.
+
+        Raises:
+            ValueError: There is no such operation, or ``nth`` is less than 1.
         """
         if operation not in self._operations:
             known = ", ".join(sorted(self._operations))

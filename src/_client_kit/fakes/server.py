@@ -28,7 +28,7 @@ class Loopback:
     """
 
     def __init__(self, service: FakeService, *, port: int = 0) -> None:
-        """Start to listen; with port 0, the API and the storage each use any free port."""
+        """Start to listen: API on this port, storage on the next; 0 means any free ports."""
         self._servers: list[_Server] = []
         self.storage_url = ""
         if service.storage_host:
@@ -69,7 +69,7 @@ class _Server(ThreadingTCPServer):
         self._connections: dict[threading.Thread, socket.socket] = {}
         super().__init__(("127.0.0.1", port), _Handler)
         self.url = f"http://127.0.0.1:{self.server_address[1]}"
-        listen = partial(self.serve_forever, poll_interval=0.005)  # `shutdown()` waits for a poll
+        listen = partial(self.serve_forever, poll_interval=0.005)  # `shutdown()` waits that long
         threading.Thread(target=listen, name=f"fake {origin}", daemon=True).start()
 
     def stop(self) -> None:
@@ -89,8 +89,8 @@ class _Server(ThreadingTCPServer):
         thread.start()
 
     def shutdown_request(self, request: Any) -> None:
-        # Do not call the base class: it calls `shutdown()` first, and the client would see no
-        # reset.
+        # Do not call this method of the base class: it shuts the socket down in an orderly way
+        # first, and the client would see no reset.
         self.close_request(request)
         self._connections.pop(threading.current_thread(), None)
 
@@ -98,7 +98,7 @@ class _Server(ThreadingTCPServer):
         error = sys.exception()
         if error is not None and not isinstance(error, OSError):
             raise error
-        # An OSError says that the client disconnected.
+        # Ignore an OSError: the client, or a scripted fault, closed the connection.
 
 
 class _Handler(BaseHTTPRequestHandler):
@@ -144,7 +144,7 @@ class _Handler(BaseHTTPRequestHandler):
             service.sleep(reply.pause)
         self.close_connection = not self._send(reply) or self.close_connection
 
-    # The names of `http.server`.
+    # `http.server` calls the method whose name is `do_` with the HTTP method.
     do_GET = do_POST = do_PUT = do_PATCH = do_DELETE = _exchange  # noqa: N815
 
     def _send(self, reply: Reply) -> bool:

@@ -39,10 +39,10 @@ class Route:
 
 @define(eq=False)
 class Call(FakeRequest):
-    """A request, from its head to its answer; afterwards it is an entry of the log."""
+    """A request that is being answered; then it is an entry of ``FakeService.requests``."""
 
     target: str = field(kw_only=True, repr=False)
-    """Path and query exactly as they were sent: a URL's signature covers these bytes."""
+    """Path and query exactly as they were sent: the signature of a signed URL covers them."""
     storage_url: str = field(default="", kw_only=True)
     """The storage's base URL, as this client can reach it."""
     body: bytes = field(default=b"", repr=False)
@@ -53,7 +53,7 @@ class Call(FakeRequest):
 
     @property
     def cut(self) -> int | None:
-        """Number of bytes of the body to read before dropping the connection; None for all."""
+        """Number of bytes of the body to read before the connection is closed; None for all."""
         return self.scripted.action.body_read if self.scripted.when == "before" else None
 
     @property
@@ -69,7 +69,7 @@ class Call(FakeRequest):
 
 @define(eq=False, repr=False, slots=False, kw_only=True)
 class FakeService:
-    """Base of both fakes: it matches requests, applies scripted faults and keeps the log.
+    """Base of both fakes: it finds routes, applies scripted faults and logs the requests.
 
     Attributes:
         clock: Returns the service's time in seconds since the epoch.
@@ -77,9 +77,9 @@ class FakeService:
         date_header: Whether answers carry a ``Date`` header with the time of ``clock``.
         token_life: Lifetime in seconds of tokens issued from now on.
         token_uses: Number of requests for which a new token is valid; None for no limit.
-        hosts: Hosts that the transport answers for; by default the real service's.
+        hosts: Hosts that the transport answers for; both fakes have the real service's by default.
         faults: The scripted faults; a test calls ``faults.add()``.
-        on_request: Called with each request's record before it is handled.
+        on_request: Called with each request before it is handled; None to call nothing.
         answer_headers: Headers for every answer that does not have them already, for example a
             ``Set-Cookie``.
         counts: Number of requests per operation since the fake was made.
@@ -220,8 +220,8 @@ def require(
 ) -> list[str]:
     """Return the names of wrong members of a JSON object.
 
-    A required member is wrong if it is missing, null, an empty text, or of another type. A member
-    that is neither required nor optional is wrong too.
+    The members in ``types`` are required. Each is wrong if it is missing, null, an empty text, or
+    of another type. A member that is neither required nor optional is wrong too.
     """
     wrong: list[str] = []
     for name, kind in types.items():

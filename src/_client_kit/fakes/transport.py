@@ -43,7 +43,7 @@ class FakeTransport(httpx.BaseTransport, httpx.AsyncBaseTransport):
     """An httpx transport that answers a sync or an async client from a fake, without sockets.
 
     The transport answers requests to the fake's hosts, to loopback and to test domains such as
-    ``.test``. Requests to other hosts fail with a DNS error. Requests with http, not https, are
+    ``.test``. Requests to other hosts fail with a DNS error. A connection with http, not https, is
     refused unless the host is loopback. Scripted faults raise the errors that httpx raises on a
     socket. A delay as long as the read timeout, or longer, raises a timeout.
     """

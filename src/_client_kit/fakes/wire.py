@@ -12,7 +12,7 @@ from attrs import define, field, frozen
 
 @define(eq=False, kw_only=True)
 class FakeRequest:
-    """One request in the fake's log, without its body."""
+    """One request in the fake's ``requests``, without its body."""
 
     operation: str = "unknown"
     """Name of the operation, such as ``"documents.list"``; ``"unknown"`` if none matched."""
@@ -28,7 +28,7 @@ class FakeRequest:
     status: int | None = field(init=False, default=None)
     """The answer's status; None if the client got no HTTP answer."""
     ignored: tuple[str, ...] = field(init=False, default=())
-    """Names in the query, and in a list's JSON body, that the operation does not know."""
+    """Names in the query, or in the JSON body of a list request, that the operation ignores."""
     fault: str | None = field(init=False, default=None)
     """Name of the scripted fault that hit this request, or None."""
 

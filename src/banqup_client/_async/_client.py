@@ -30,7 +30,7 @@ class AsyncBanqupClient(AsyncApiClient):
 
     Args:
         credentials: Credentials of the app. Clients can share them.
-        environment: The environment of Banqup to use.
+        environment: The environment of Banqup to use; give either this or ``base_url``.
         base_url: Base URL instead of an environment; https unless it is on loopback.
         timeout: Seconds for each connect, read and write.
         deadline: Seconds for a whole call, with retries, pauses and the request for a token.
@@ -40,10 +40,11 @@ class AsyncBanqupClient(AsyncApiClient):
         transport: An httpx transport for API calls, instead of the network.
         http_client: An httpx client for API calls; you have to close it.
         ssl_context: Your own TLS settings; they then decide how certificates are verified.
-        contract: Corrections of wire facts: a mapping, or the path of a JSON file.
-        operations: Your own functions by name of the operation, such as ``"documents.list"``. They
-            are generators that yield the calls to make instead of this library's own.
-        storage_hosts: The exact hosts that signed URLs may have.
+        contract: Corrections of the API's paths and names: a mapping, or the path of a JSON file.
+        operations: Your own functions by name of the operation, such as ``"documents.list"``. Each
+            yields the calls to make instead of this library's own, or only returns a value.
+        storage_hosts: The exact hosts that signed URLs may have; ``storage.googleapis.com`` by
+            default.
         storage_transport: An httpx transport for signed URLs, which never use ``transport`` or
             ``http_client``.
 

@@ -42,7 +42,7 @@ class AsyncDocuments(AsyncCallGroup):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> AsyncListing[Document]:
-        """List the documents of a space lazily, in no reliable order.
+        """List the documents of a space in no reliable order; pages are fetched on demand.
 
         The call and its filters are assumed, because the vendor does not document them. A service
         that ignores a filter returns more documents, so check folder and time of each document
@@ -113,8 +113,8 @@ class AsyncDocuments(AsyncCallGroup):
                 # by a token, or the user's function has returned `"last": True`.
                 next=(page + 1, token) if token or (by_number and last is not True) else None,
                 fingerprint=fingerprint(content or [token, page]),
-                # If such a page comes again, the service ignores the page number and has only this
-                # page.
+                # A page without token and total may come twice in a row. If it is short, or made by
+                # a user's function, the service ignores the page number and has only this page.
                 repeat_is_end=by_number and not more and not known and (own or short),
             )
 
@@ -128,7 +128,7 @@ class AsyncDocuments(AsyncCallGroup):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> tuple[DocumentFile, ...]:
-        """Return ``document.files``, or the files that a user's function returns instead.
+        """Return ``document.files``, or the result of a user's function for ``documents.files``.
 
         Args:
             space_id: Id of the space.
@@ -209,9 +209,10 @@ class AsyncDocuments(AsyncCallGroup):
             supplier: Party that sends the document.
             customer: Party that receives the document.
             due_date: Date by which to pay.
-            connections: The other parties.
+            connections: The other parties, from the view of the space.
             status: Initial statuses.
-            metadata: Further members of the metadata, under their wire names.
+            metadata: Further members of the metadata, under the API's names; ``supplier``,
+                ``customer`` and ``due_date`` replace members of the same name.
             source: The application that creates the document.
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for the whole call; the client's own by default.
@@ -223,7 +224,7 @@ class AsyncDocuments(AsyncCallGroup):
         check_word(folder, FOLDERS, "folder", service="banqup")
         details = encode(DocumentMetadata(supplier=supplier, customer=customer))
         if due_date is not None:
-            details["dueDate"] = due_date.isoformat()[:10]  # of a datetime, its date
+            details["dueDate"] = due_date.isoformat()[:10]  # only the date of a datetime
         body: dict[str, Any] = {
             "source": source,
             "spaceId": str(space_id),

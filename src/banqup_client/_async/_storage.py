@@ -53,7 +53,7 @@ class AsyncStorage:
         self._transports = AsyncPerLoop(dict[str, httpx.AsyncBaseTransport])
 
     async def aclose(self) -> None:
-        """Close the connections."""
+        """Close the connections, also those of an injected transport."""
         if self._given is not None:
             await self._given.aclose()
             return
@@ -63,7 +63,7 @@ class AsyncStorage:
     async def download(self, url: Secret | None, target: Target, limit: Deadline) -> None:
         """Write the content behind a signed URL to a file.
 
-        A URL that begins with one ``/`` is a path of the API; its request has the token.
+        A URL that begins with exactly one ``/`` is a path of the API; its request has the token.
 
         Raises:
             UrlExpiredError: The storage refused the URL.
@@ -172,7 +172,7 @@ class AsyncStorage:
                 ),
                 service="banqup",
             )
-            transports.setdefault(origin, made)  # another thread may have been faster
+            transports.setdefault(origin, made)  # another thread may have added one
         return transports[origin]
 
 

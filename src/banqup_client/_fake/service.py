@@ -473,7 +473,7 @@ class FakeBanqup(Fake):
     def _sign(self, method: str, file: StoredFile, call: Call) -> str:
         """Return a signed URL in the format of Google Cloud Storage V4, for one method.
 
-        Its host is the storage as the client can reach it.
+        Its host is the one at which the client reaches the fake storage.
         """
         now = datetime.fromtimestamp(self.clock(), UTC)
         signed = "content-type;host" if method == "PUT" else "host"
@@ -498,7 +498,7 @@ class FakeBanqup(Fake):
             if (folder is None or document.folder in {folder, None})
             and (since is None or document.updated >= since)
         ]
-        # The service promises no order: sort by a hash of the id, which is the order of no field.
+        # The service promises no order: sort by a hash of the id, so that no test relies on one.
         found.sort(key=lambda document: crc32(document.id.encode(errors="surrogatepass")))
         return found
 

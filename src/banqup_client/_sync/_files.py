@@ -154,7 +154,7 @@ class Files(CallGroup):
             :meth:`details` returns the status.
 
         Raises:
-            OutcomeUnknownError: The connection broke while the content was sent.
+            OutcomeUnknownError: It is unknown whether the file was created, or its content stored.
             UrlExpiredError: The storage refused the signed URL, and has not stored the content.
         """
         limit = self._calls.limit(deadline, timeout)
@@ -232,8 +232,8 @@ class Files(CallGroup):
             to: A path, or a binary file that can seek and truncate. At a path the file appears
                 when it is complete, readable by its owner only. If None, the content is returned.
             size: Length in bytes that the content must have, from the document's list of files;
-                used if the file's details name none.
-            max_bytes: Largest number of bytes to accept.
+                used if the file's details name no size.
+            max_bytes: Largest number of bytes to accept; 1 GiB by default.
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for the whole call; the client's own by default.
 
@@ -241,11 +241,13 @@ class Files(CallGroup):
             The content, or the file's details if the content was written to ``to``.
 
         Raises:
+            NotFoundError: The space has no such file.
             FileNotReadyError: The file is not uploaded or not scanned yet.
             FileRefusedError: Banqup's virus scan rejected the file.
             UrlExpiredError: The storage refused the signed URL, and then a new signed URL too.
             RejectedError: The file is larger than ``max_bytes``.
-            ProtocolError: The content is truncated, or has another size than Banqup says.
+            ProtocolError: The content is truncated, compressed or not of the size that Banqup says,
+                or the signed URL cannot be used.
             OSError: ``to`` cannot be written.
         """
         limit = self._calls.limit(deadline, timeout)

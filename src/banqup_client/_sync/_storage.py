@@ -54,7 +54,7 @@ class Storage:
         self._transports = PerLoop(dict[str, httpx.BaseTransport])
 
     def close(self) -> None:
-        """Close the connections."""
+        """Close the connections, also those of an injected transport."""
         if self._given is not None:
             self._given.close()
             return
@@ -64,7 +64,7 @@ class Storage:
     def download(self, url: Secret | None, target: Target, limit: Deadline) -> None:
         """Write the content behind a signed URL to a file.
 
-        A URL that begins with one ``/`` is a path of the API; its request has the token.
+        A URL that begins with exactly one ``/`` is a path of the API; its request has the token.
 
         Raises:
             UrlExpiredError: The storage refused the URL.
@@ -173,7 +173,7 @@ class Storage:
                 ),
                 service="banqup",
             )
-            transports.setdefault(origin, made)  # another thread may have been faster
+            transports.setdefault(origin, made)  # another thread may have added one
         return transports[origin]
 
 

@@ -1,4 +1,4 @@
-"""Activation: record every document of a space, so that only later ones are exported."""
+"""Activation: record all documents of a space; export only those that become exportable later."""
 
 from __future__ import annotations
 
@@ -41,9 +41,9 @@ UNFIT_HINT = Text(
 class AsyncBaseline:
     """List a space until two passes agree, and record every document with its status.
 
-    A pass lists both folders once. A document that only a later pass shows is new if it was created
-    after the first answer, by the server's clock. Otherwise it may be an old document that paging
-    has hidden from the first pass; if it is exportable, it is skipped.
+    A pass lists both folders once. A document that only a later pass shows is new, and gets no
+    record, if it was created after the first answer, by the server's clock. Otherwise it may be an
+    old document that paging has hidden from the first pass; if it is exportable, it is skipped.
     """
 
     context: AsyncContext
@@ -130,7 +130,7 @@ class AsyncBaseline:
         return next((one for one in documents if one.files), documents[0] if documents else None)
 
     def _newest(self) -> datetime | None:
-        """Return the latest creation time of the documents, for use if no answer had a ``Date``."""
+        """Return the documents' latest creation time, to use if no answer has a ``Date`` header."""
         times = [document.created_at for document in self._seen.values()]
         return max((time for time in times if time is not None), default=None)
 

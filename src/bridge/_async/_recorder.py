@@ -38,10 +38,11 @@ class AsyncRunRecorder:
             canonical id.
         rows: The lines of the report, by document id.
         sent: Details of each upload that was begun, for the report, by document id.
-        unknown: How many documents have each status or folder that the rule does not know.
+        unknown: For each status or folder that the rule does not know, the number of documents.
         notes: The notes of the report, in order.
         counts: Numbers of the report, by the name of the attribute, such as ``exported``.
-        passed_over: How many entries of Banqup's lists have no usable id or are of another space.
+        passed_over: How many entries of Banqup's lists cannot be read, have no usable id, or are of
+            another space.
         stopped: Why the run ended early, or None.
         ok: False if the run failed, or if a list of Banqup did not end.
     """
@@ -78,7 +79,8 @@ class AsyncRunRecorder:
         """Put the line of a delivery into the report, and return it."""
         row = delivery_row(delivery, **self.sent.get(delivery.document_id, {}))
         if delivery.state == "delivered":
-            # This is its last line in this run. Kept, the details would grow with each upload.
+            # This is the delivery's last line in this run. Without pop(), `sent` would keep the
+            # details of every upload.
             self.sent.pop(delivery.document_id, None)
         if delivery.document_id in self.seen:
             self.seen[delivery.document_id] = delivery.state
@@ -137,7 +139,7 @@ class AsyncRunRecorder:
         self._pending.append(event)
 
     async def flush(self) -> None:
-        """Commit the queued deliveries, then notify listeners.
+        """Commit the queued deliveries, except in a dry run; then notify listeners.
 
         Raises:
             StoreError: The commit failed; no listener was notified.

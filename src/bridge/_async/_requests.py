@@ -161,7 +161,7 @@ async def confirmed(context: AsyncContext, session: AsyncCheckpointSession) -> C
     lines: dict[str, list[DeliveryRow]] = {"twice": [], "not found": [], "cannot tell": []}
     async for delivery in session.all(*_SENT):
         name = delivery.external_id
-        # A document that was resent is in the inbox under its earlier external ids, too.
+        # A document that was resent may be in the inbox under its earlier external ids, too.
         for generation in range(delivery.generation + 1):
             received.pop(external_id_of(space_id, delivery.document_id, generation), None)
         if delivery.state not in ("delivered", "confirmed"):

@@ -1,4 +1,4 @@
-"""One run of an export: settle uploads in doubt, list documents, send them.
+"""One run of an export: look up earlier uploads that may have arrived, list and send documents.
 
 The run is the coordinator: only it uses the store, the report and the listeners.
 """
@@ -92,8 +92,8 @@ class AsyncRun:
             await self._sending.conclude()
         except ServiceError as error:
             if isinstance(error, (OutcomeUnknownError, ProtocolError)):
-                # Look the uploads in doubt up now. "Not found" needs two answers that are 10
-                # minutes apart, and this answer can be the first.
+                # Look up now whether these uploads arrived. Before a document is sent again, two
+                # "not found" answers at least 10 minutes apart are needed: this may be the first.
                 await self._check_doubts()
             raise
         finally:
@@ -105,7 +105,7 @@ class AsyncRun:
             self._recorder.stopped = joined("; ", *self._unfinished)
             self._recorder.ok = False
 
-    # Uploads in doubt from earlier runs
+    # Uploads of earlier runs that may have arrived
 
     async def _settle(self) -> None:
         for state in ("uncertain", "sending"):
@@ -115,7 +115,11 @@ class AsyncRun:
             self._sending.send_one_first()
 
     async def _look_up_all(self, state: str) -> None:
-        """Look up the deliveries in one of the states ``uncertain`` and ``sending``."""
+        """Look up the deliveries in a state, ``uncertain`` or ``sending``; record the answers.
+
+        With ``on_uncertain="resend"``, instead let an uncertain document be sent again, unless it
+        has used up its five attempts.
+        """
         looks = failed = 0
         for delivery in await self._in_turn(state):
             resend = state == "uncertain" and self._context.on_uncertain == "resend"
@@ -148,7 +152,7 @@ class AsyncRun:
             self._sending.refusals.passes(faults.LOOK_UP)
             new = self._found_out(delivery, event)
             if isinstance(event, transitions.NoControl) and new.state == "sending":
-                # This run may deliver a document that can serve as the control. So look this
+                # This run may deliver a document with which look-ups can be tested. So look this
                 # delivery up again at the end of the run.
                 self._sending.doubts.append(new)
 
@@ -169,9 +173,9 @@ class AsyncRun:
         return new
 
     async def _check_doubts(self) -> None:
-        """Look up the deliveries that are in doubt at the end of the run.
+        """Look up the deliveries in `AsyncSending.doubts`, whose uploads may have arrived.
 
-        Stop at the first look-up that fails, and at the deadline.
+        Stop at the first look-up that fails, and at the deadline of the run.
         """
         for delivery in self._sending.doubts:
             if self._context.deadline.remaining() <= 0:
@@ -181,7 +185,7 @@ class AsyncRun:
             except ServiceError as error:
                 self._recorder.report_function(error)
                 return
-            # Leave an undecidable delivery in doubt: the next run looks it up again.
+            # If look-ups cannot decide, change nothing: the next run looks the delivery up again.
             if not isinstance(event, transitions.Undecidable):
                 self._found_out(delivery, event)
         await self._recorder.flush()
@@ -189,15 +193,16 @@ class AsyncRun:
     # Listing
 
     async def _check_changed_contract(self) -> None:
-        """After a change of the contract, stop if many listed documents have no record.
+        """After a change of the client's ``contract=``, stop if many documents have no record.
 
-        With a wrong contract, activation may list too few documents, and the others get no record.
-        They look new when the contract is corrected, and without this check the next run would send
-        them all. Only documents without a time of creation count here. For the documents that have
-        one, `newness.missed_by_activation` compares it with the time of activation.
+        With a wrong contract, activation may list too few documents, and the rest gets no record.
+        These look new when the contract is corrected, and without this check the next run would
+        send them all. Only documents without a time of creation count here. Documents with such a
+        time are judged by `newness.missed_by_activation`.
 
         Raises:
-            ConfigurationError: More than `MOST_UNDATED` such documents are listed.
+            ConfigurationError: More than `MOST_UNDATED` documents have neither a record nor a time
+                of creation.
         """
         before, now = self._session.head.wire, self._banqup.wire_digest
         if before == now:
@@ -217,7 +222,7 @@ class AsyncRun:
             self._session.update(wire=now)
 
     async def _list(self, folder: str) -> None:
-        """List one folder and send its documents; only a complete list moves the cursor."""
+        """List one folder and send its documents; after a complete list, move its cursor."""
         if not self._sending.can_continue():
             return
         head, began = self._session.head, self._context.clock()
@@ -243,21 +248,21 @@ class AsyncRun:
         await self._send_batch()
         if self._sending.can_continue():
             if not listing.complete:
-                # Do not stop here: the other folder and the due documents come first. The report
-                # names the list at the end.
+                # Do not stop here: the other folder and the due documents must still be handled.
+                # At the end, the report names the list.
                 self._unfinished.append(faults.list_unfinished(folder))
             elif answered_at is not None:
                 self._narrow(folder, [answered_at, *changes], began if full else None)
         await self._recorder.flush()
 
     def _narrow(self, folder: str, times: Sequence[datetime], full_at: float | None) -> None:
-        """Move the folder's cursor after a complete list.
+        """Move the folder's cursor (see `Head.cursors`) after a complete list.
 
         Args:
             folder: The folder that was listed.
             times: The server's time of the first answer, and the time of the latest change that a
-                listed document names, if any. The cursor is the earlier of both, less `OVERLAP`;
-                this machine's clock must not decide it.
+                listed document names. The cursor is the earlier of both, less `OVERLAP`; this
+                machine's clock must not decide it. With only one time, the cursor stays.
             full_at: When the listing began, by the connection's clock, if it listed all documents
                 and not only changed ones; else None.
         """
@@ -331,16 +336,17 @@ class AsyncRun:
         await self._sending.send(batch)
 
     async def _send_suspects(self) -> None:
-        """Send at most `MOST_SUSPECTS` suspects (see `Delivery`); leave others to the next run."""
+        """Send at most `MOST_SUSPECTS` of the suspects (see `Delivery.suspect`)."""
         waiting = sorted(self._suspects, key=lambda one: one.delivery.attempts + one.delivery.polls)
         most = MOST_SUSPECTS if self._sending.can_continue() else 0
         self._suspects = waiting[most:]
         await self._sending.send(waiting[:most])
 
     def _check_files(self) -> None:
-        """Raise if no file was ever fetched, and a day ago a document without a file was found.
+        """Raise if no file was ever fetched, and documents have had no file for a day.
 
-        This run must have found such a document, too.
+        The first document without a file was found at least a day ago, and this run has found such
+        a document, too.
 
         Raises:
             ConfigurationError: The contract's names for files are probably wrong.

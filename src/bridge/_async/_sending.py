@@ -1,4 +1,4 @@
-"""Send documents: choose the next one, judge the results of workers, decide when to stop."""
+"""Send documents: choose the next document, judge workers' results, decide when to stop."""
 
 from __future__ import annotations
 
@@ -41,10 +41,10 @@ class AsyncSending:
 
     Attributes:
         fault: The error that ends the run, or None. Uploads in flight are still completed.
-        refusals: Counts the refusals of this run.
-        doubts: Deliveries to look up at the end of the run, because it is still in doubt whether
-            their uploads arrived.
-        without_file: Whether a document of this run had no file to download.
+        refusals: The refusals of this run whose cause is not known yet.
+        doubts: Deliveries to look up at the end of the run, because it is not known whether their
+            uploads arrived.
+        without_file: Whether a document of this run had no file that could be downloaded yet.
     """
 
     _context: AsyncContext
@@ -63,7 +63,7 @@ class AsyncSending:
     _read_back: bool = False
     _lags: bool = False
     _sent_before: bool = False
-    """Whether Zenvoices showed another document under the external id of a delivery."""
+    """Whether Zenvoices showed another document under the external id of one that this run sent."""
     _fetched: bool = False
     _refused: list[Delivery] = field(factory=list[Delivery])
     _doubts_in_a_row: int = 0
@@ -89,7 +89,7 @@ class AsyncSending:
         """Get the company's present number, once in a run.
 
         Raises:
-            ServiceError: The company code is unknown or belongs to another company now.
+            ServiceError: The call failed, or the code is unknown or of another company now.
         """
         if not self._asked:
             await self._ask_company()
@@ -103,17 +103,17 @@ class AsyncSending:
     def send_one_first(self) -> None:
         """From now on, prepare and send one document at a time, until one is delivered.
 
-        Call this if several uploads are in doubt. The run then ends with the first upload to which
-        Zenvoices gives no clear answer.
+        Call this if it is not known whether several earlier uploads arrived. Until a document is
+        delivered, the first upload without a clear answer then ends the run.
         """
         self._probing = True
 
     async def send(self, candidates: Iterable[Candidate]) -> None:
-        """Send candidates: those that failed least often first, and of these the oldest first.
+        """Send candidates: first those with the fewest failures, then by the time of change.
 
-        The first delivered document is looked up. If Zenvoices then shows another number than the
-        upload got, the document was sent before, perhaps by another machine. This is most likely
-        for the oldest document, so the oldest goes first.
+        The first document that each call delivers is looked up. If Zenvoices then shows another
+        number than the upload got, the document was sent before, perhaps by another machine. This
+        is most likely for the document whose last change is oldest, so that document goes first.
 
         Raises:
             ServiceError: A failure that concerns more than one document.
@@ -166,7 +166,7 @@ class AsyncSending:
                 queue.extend(item.candidate for item in ready)
                 ready.clear()
             if self._context.in_flight > 1:
-                # Start downloads before the commit, so that free workers do not wait for the disk.
+                # Start downloads before `_intended` commits, so that workers do not wait for it.
                 waiting = len(ready) + len(chosen) - self._delivered
                 await self._fetch(queue, workers, waiting)
             elif not chosen:
@@ -186,9 +186,9 @@ class AsyncSending:
     ) -> None:
         """Start to prepare documents while there is room for them.
 
-        There is room for one document until the first is prepared, and from `send_one_first` until
-        a delivery; otherwise for `in_flight` documents. Documents that wait for their upload take
-        room, too: `waiting` says how many to count.
+        There is room for one document until the first is prepared, and after send_one_first() until
+        one is delivered; otherwise for `in_flight` documents. Documents that wait for their upload
+        take room, too: `waiting` says how many to count.
         """
         room = self._context.in_flight if self._fetched and not self._probing else 1
         while queue and workers.busy + waiting < room and self.can_continue():
@@ -200,7 +200,7 @@ class AsyncSending:
             await workers.start(self._transfer.prepare, candidate, look_first)
 
     def _looks_first(self, candidate: Candidate) -> bool:
-        """Return True if an upload of this document may be missing in the checkpoint.
+        """Return True if the checkpoint may lack an earlier upload of this document.
 
         The document must then be looked up before it is sent.
         """
@@ -234,7 +234,7 @@ class AsyncSending:
         except StoreError as error:
             self.fault = self.fault or error
             for item in sending:
-                # A later commit may succeed, and it must not contain this intent.
+                # A later commit may succeed; it must not say that this upload was about to begin.
                 known = item.candidate.delivery
                 back = self._recorder.transition(known, transitions.NotSent(_LEFT))
                 self._session.put(known, back)
@@ -248,7 +248,8 @@ class AsyncSending:
         """Record that a due document could not be read, or that Banqup no longer has it.
 
         Raises:
-            ServiceError: Other documents cannot be read either.
+            ServiceError: The run must end: other documents cannot be read either, or several such
+                failures came in a row.
         """
         if isinstance(error, NotFoundError):
             gone = await self.can_read_one()
@@ -258,7 +259,7 @@ class AsyncSending:
         outcome = Outcome(candidate, None, error, faults.DOCUMENT)
         if not delivery.waits_for_rule:
             await self.take(outcome)
-        else:  # it was not to be sent, so do not charge it
+        else:  # the document was not to be sent, so do not count a failed attempt
             self._recorder.report_function(error)
             if isinstance(await self._judge(outcome), transitions.Held):
                 self._hold(outcome, delivery, error)
@@ -268,7 +269,7 @@ class AsyncSending:
             raise self.fault
 
     async def take(self, outcome: Outcome) -> None:
-        """Record the result of a job, and decide whether the run can continue."""
+        """Record the result of a worker's job; set `fault` if the run must end."""
         candidate, error = outcome.candidate, outcome.error
         self.refusals.passes(*outcome.passed)
         if isinstance(error, StoreError):
@@ -295,14 +296,14 @@ class AsyncSending:
             self._hold(outcome, delivery, error)
         elif isinstance(event, transitions.Refused):
             self._refuse(delivery, error, uploaded=uploaded)
-        # After send_one_first(), an upload without a clear answer ends the run. A refusal that is
-        # charged is clear, and a failure of the user's code sends nothing.
+        # After send_one_first(), until a delivery, an upload without a clear answer ends the run.
+        # `Refused` is a clear answer, `Held` is not. A failure of the user's code sends nothing.
         clear = isinstance(event, transitions.Arrived | transitions.Refused)
         if self._probing and uploaded and not clear and outcome.operation not in faults.USERS_CODE:
             self._stop_in_doubt(error)
 
     async def _judge(self, outcome: Outcome) -> transitions.Event:
-        """Return the event for a failure."""
+        """Return the event for a failure; set `fault` if every other document would fail, too."""
         error = outcome.error
         if isinstance(error, OSError) and outcome.operation != faults.UPLOAD:  # such as a full disk
             why = Text("said", "{0}", os_reason(error))
@@ -351,7 +352,8 @@ class AsyncSending:
     async def can_read_one(self) -> bool:
         """Return True if a document that Banqup lists now can be read with its own call.
 
-        Only then does "not found" for another document mean that the other document is gone.
+        Only then does "not found" for another document mean that Banqup no longer has the other
+        document. Once True, the answer holds for the whole run.
         """
         documents, space_id = self._context.banqup.documents, self._context.space_id
         if not self._reads_one:
@@ -387,7 +389,7 @@ class AsyncSending:
         self._first = (name, company, None if delivery.reason else delivery.inbox_id)
 
     def _checked(self, control: LookupProbe) -> None:
-        """Record whether a look-up found a delivery, that is, whether look-ups can be trusted."""
+        """Record whether the look-up of a new delivery found it, as a test of look-ups."""
         self._recorder.report_function(control.error)
         if control.works is not None:
             self.refusals.passes(faults.LOOK_UP)
@@ -422,7 +424,10 @@ class AsyncSending:
         self.fault = self.fault or known or OutcomeUnknownError(message, service="zenvoices")
 
     def _hold(self, outcome: Outcome, delivery: Delivery, error: ServiceError) -> None:
-        """Hold a refusal until the end of the run, which decides whether to charge the document."""
+        """Keep a refusal for the end of the run, which decides whether it counts as an attempt.
+
+        Set `fault` if too many refusals of one operation came in a row.
+        """
         before = outcome.candidate.delivery
         if before.state == "sending" and outcome.operation not in faults.USERS_CODE:
             self._recorder.counts["refused"] += 1
@@ -431,10 +436,10 @@ class AsyncSending:
             self.fault = self.fault or self.refusals.error(refusal)
 
     def _refuse(self, delivery: Delivery, error: Exception | None, *, uploaded: bool) -> None:
-        """Count a refusal; before the first delivery, five in a row end the run.
+        """Count a refusal; five refusals before the first delivery of a run end the run.
 
-        For these five, a refusal counts only if it has the service's own error body and is not
-        final. The five documents then get their charged attempts back.
+        Of the five, each must have the service's own error body, and must not be final. When they
+        end the run, the failed attempts of the five documents are taken back.
         """
         self._doubts_in_a_row = 0
         self._recorder.counts["refused"] += uploaded and isinstance(error, ServiceError)
@@ -450,7 +455,7 @@ class AsyncSending:
             self._refused.clear()
 
     async def conclude(self) -> None:
-        """Charge the documents whose refusals were held, if the operation worked in this run.
+        """Count each `HeldRefusal` as a failed attempt if its operation worked in this run.
 
         Raises:
             ServiceError: A service refused an operation that worked for no document of this run.

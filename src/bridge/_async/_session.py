@@ -39,8 +39,9 @@ class AsyncCheckpointSession:
 
     Args:
         store: The store of the connection.
-        binding: The space, the company and the services of the connection; for the record of a
-            space, only Banqup and the space. The values together are the key in the store.
+        binding: The space, the company and the services of the connection. For the record that says
+            who uses a space: the word "space", Banqup's address, and the space. The values together
+            are the key in the store.
         ttl: The length of the lease in seconds.
         new: Whether to take the lease even if nothing is stored for the connection.
 
@@ -180,10 +181,11 @@ class AsyncCheckpointSession:
     async def flush(self) -> None:
         """Commit all changes and renew the lease.
 
-        Without changes, do this only if less than half of the lease's time is left.
+        Without changes, renew it only if less than half of its time is left.
 
         Raises:
-            LeaseLostError: Another worker has the lease; nothing was written.
+            LeaseLostError: The session has no lease, or another worker took it; nothing was
+                written.
         """
         if self._rows or self._changed or self.remaining() < self._ttl / 2:
             await self.renew()

@@ -1,6 +1,7 @@
 """The jobs of workers: download a document's files, map them, upload the result.
 
-Workers use neither the store nor the report nor the listeners; only the coordinator does.
+Workers use neither the store nor the report nor the listeners; only the coordinator (`AsyncRun`,
+with `AsyncSending`) does.
 """
 
 from __future__ import annotations
@@ -37,7 +38,10 @@ _MEDIA_TYPE = re.compile(r"[!-~]{1,100}(; ?[!-~]{1,100}){0,3}")
 
 @frozen
 class Prepared:
-    """A document that is downloaded and mapped, and can be uploaded."""
+    """A document that is downloaded and mapped, and can be uploaded.
+
+    ``sent`` are details for the report; ``passed`` are the operations that worked.
+    """
 
     candidate: Candidate
     upload: InboxUpload = field(repr=False)
@@ -66,7 +70,8 @@ class AsyncTransfer:
         """Download and map a document; before that, look it up if it may have been sent already.
 
         Returns:
-            The document, ready for the upload; or the outcome, if there is nothing to upload.
+            The document, ready for the upload; or the outcome, if this failed or there is nothing
+            to upload.
         """
         spools: list[Spool] = []
         passed: set[str] = set()
@@ -75,7 +80,7 @@ class AsyncTransfer:
             result = await self._prepare(candidate, look_first, spools, passed)
         except Exception as error:
             # Without this clause, an unexpected exception would end the run. The coordinator
-            # decides what it means.
+            # decides from it whether the document is sent again.
             if raised_by_signal_handler(error):
                 raise
             operation = faults.operation_of(error)
@@ -168,7 +173,7 @@ class AsyncTransfer:
         return mapped
 
     async def upload(self, prepared: Prepared) -> Outcome:
-        """Upload a prepared document to the company that its intent names.
+        """Upload a prepared document under the company number that its delivery names.
 
         The lease is checked before the upload and before each chunk. If the upload ends without a
         clear answer, the document is looked up at once.
@@ -255,9 +260,9 @@ def _checked(upload: InboxUpload, check: Callable[[], None]) -> InboxUpload:
             template = "the mapper attached {0}, which cannot be read any more: {1}"
             why = Text("said", "{0}", os_reason(error))
             reason = Text("attachment_gone", template, attachment.file_name, why)
-            # With FUNCTION, this failure is charged only if another upload of this run succeeds.
-            # With MAPPER, `operation_of` would return UPLOAD, and the failure would always be
-            # charged.
+            # With FUNCTION, this failure counts as an attempt only if another upload of this run
+            # succeeds. With MAPPER, `operation_of` would return UPLOAD, and the failure would
+            # always count.
             raise _mapper_error(reason, faults.FUNCTION) from error
         attachments.append(evolve(attachment, content=evolve(attachment.content, check=check)))
     return evolve(upload, attachments=tuple(attachments))

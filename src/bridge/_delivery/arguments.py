@@ -1,4 +1,7 @@
-"""Check the arguments of a connection when they are passed, not in the middle of a run."""
+"""Check the arguments of a connection when they are passed, not in the middle of a run.
+
+In this module, to "refuse" a value is to raise ConfigurationError.
+"""
 
 from __future__ import annotations
 
@@ -81,7 +84,7 @@ def check_count(number: object, name: str) -> None:
 
 
 def check_lease(seconds: object, upload_deadline: float) -> float:
-    """Return the seconds of a lease; refuse one that is too short for an upload."""
+    """Return the seconds of a lease; refuse less than twice the deadline of an upload."""
     lease = check_seconds(seconds, "lease_ttl", service="bridge")
     if lease < 2 * upload_deadline:
         raise setting_error(

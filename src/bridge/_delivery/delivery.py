@@ -12,14 +12,15 @@
     any other state                Listed             unchanged
     waiting, sending               Held               waiting
     waiting, sending               Refused            waiting; failed if final, or after five
-                                                      attempts if others arrived
+                                                      attempts if other documents arrived
     waiting, failed                AttemptRefunded    waiting
     waiting, sending               Undecidable        uncertain
     waiting, sending, uncertain    NotSent            waiting
     waiting, sending, uncertain    Arrived            delivered
     sending                        InDoubt            sending
     sending                        NoControl          sending; uncertain after 24 hours
-    sending, uncertain             Absent             unchanged; after the second: waiting or failed
+    sending, uncertain             Absent             unchanged; waiting or failed after a second
+                                                      one at least 10 minutes later
     uncertain                      NoControl,         unchanged
                                    Undecidable
     uncertain                      DecidedByPerson    delivered or waiting
@@ -77,14 +78,14 @@ class WaitReason(Enum):
     """The reason why a delivery waits, which decides when the document is read again or sent.
 
     A delivery that does not wait has `NONE`, or `GONE` if Banqup no longer has the document. A
-    document also has `NONE` if the rule returned `Wait` with ``client_action=False``.
+    waiting one can have `NONE`, too: if the rule returned `Wait` with ``client_action=False``.
     """
 
     NONE = ""
     CLIENT = "client"
     """A user has to approve or send the document in Banqup."""
     NOT_READY = "not ready"
-    """The document's file cannot be downloaded yet."""
+    """The files cannot be downloaded yet, or not be stored on this machine (a full disk)."""
     RULE = "rule"
     """The rule ``exportable=`` raised, or returned a value of a wrong type."""
     RETRY = "retry"
@@ -117,10 +118,11 @@ class Delivery:
             status that it had then. It is exported only after its status has changed.
         due: When the document is read or sent again, by the connection's clock; None if no time
             is set.
-        attempts: The number of failed attempts that are charged to this document.
-        deliveries_before: How many documents the connection had delivered when a refusal was first
-            charged to this document; None before that. After five attempts, the document fails
-            only if the connection has delivered more documents since.
+        attempts: The number of failed attempts that count against this document. Sending an
+            uncertain document again counts, too.
+        deliveries_before: How many documents the connection had delivered when a refusal first
+            counted against this document; None before that. After five attempts, the document
+            fails only if the connection has delivered more documents since.
         suspect: Whether a call for this document failed for an unknown reason, or its upload got no
             clear answer and never arrived. Suspects are sent after all other documents.
         polls: How often the document was read or postponed without progress; each time makes the
@@ -139,15 +141,16 @@ class Delivery:
         in_doubt: Whether its upload is known to have ended without a clear answer. If False in the
             state ``sending``, a worker may still be uploading it.
         absent_at: Zenvoices' time of the first trusted look-up that did not find the document after
-            its latest upload; else None.
+            its latest upload (see `transitions.Absent`); else None.
         no_control_since: Zenvoices' time of the first look-up that did not find the document while
-            no other document was there to test look-ups with.
+            no other document could be used to test look-ups; else None.
         inbox_id: The number of the inbox document in Zenvoices.
         label: Supplier or customer, number or file name, and date, so that people recognise the
-            document. It is not stored for a document that is delivered or skipped.
-        files: A digest of the ids and sizes of its files, from the last list before the document
-            was sent. None if no list showed it before.
-        unknown: The status or folder that the rule does not know, if the document waits for that.
+            document. It is not stored in the states delivered, confirmed, skipped and baseline.
+        files: A digest of the ids and sizes of its files, from the last list of a run before the
+            document was sent. None if no list showed it before that, or since resend().
+        unknown: The status or folder that the rule does not know, if the document waits because
+            of it.
     """
 
     document_id: str
@@ -179,8 +182,8 @@ class Delivery:
     def needs_naming(self) -> bool:
         """Whether the document waits because of failures, so that status() has to list it.
 
-        The failures are a call that failed for an unknown reason, a charged attempt, and a broken
-        rule (see `BrokenRule`).
+        The failures are a call that failed for an unknown reason, a failed attempt that counts
+        against the document, and a broken rule (see `BrokenRule`).
         """
         failed = self.suspect or self.attempts > 0 or self.cause is WaitReason.RULE
         return self.state == "waiting" and failed
@@ -198,15 +201,15 @@ class Delivery:
 
     @property
     def attempted(self) -> bool:
-        """Whether an upload was ever about to begin, or a failed attempt is charged."""
+        """Whether an upload was ever about to begin, or `attempts` is not 0."""
         return self.external_id is not None or self.attempts > 0 or self.generation > 0
 
 
 def external_id_of(space_id: str, document_id: str, generation: int) -> str:
     """Return the external id of a document: the same for the same document and generation.
 
-    Zenvoices is assumed to store at most 50 characters. Up to generation 99,999 the id has at most
-    47.
+    Zenvoices is assumed to store at most 50 characters of an external id. Up to generation 99,999
+    the id has at most 47.
     """
     digest = hashlib.sha256(f"{space_id}\n{document_id}".encode()).hexdigest()
     return f"bq-{digest[:38]}-{generation}"
@@ -259,7 +262,7 @@ def transition(
         case transitions.Listed() if state == "waiting":
             return _listed(delivery, event, now)
         case transitions.Listed() if delivery.cause is WaitReason.GONE:
-            # Banqup lists the document again. A requested one is sent whatever its status is.
+            # Banqup lists the document again. If a person requested it, ignore its status.
             cause, due = (WaitReason.QUEUED, now) if delivery.requested else (WaitReason.NONE, None)
             return _listed(evolve(delivery, state="waiting", cause=cause, due=due), event, now)
         case transitions.Listed():
@@ -307,7 +310,7 @@ def transition(
             held = evolve(delivery, suspect=suspect, polls=polls)
             return _waits(held, event.reason, WaitReason.QUEUED, now)
         case transitions.AttemptRefunded() if state in ("waiting", "failed"):
-            # Count a poll instead of the attempt: the pause grows, so that others are sent first.
+            # Count a poll instead of the attempt: so the pause grows, and other documents go first.
             attempts = max(0, delivery.attempts - 1)
             before = delivery.deliveries_before if attempts else None
             due, polls = now + _pause(delivery.polls), delivery.polls + 1
@@ -355,7 +358,7 @@ def transition(
 
 
 def _waits(delivery: Delivery, reason: str, cause: WaitReason, due: float) -> Delivery:
-    """Make the delivery wait, and clear the fields about an upload in doubt."""
+    """Make the delivery wait, and clear the fields about an upload that may have arrived."""
     return evolve(
         delivery,
         state="waiting",
@@ -390,18 +393,18 @@ def _ended(delivery: Delivery, state: str, reason: str) -> Delivery:
 
 
 def _absent(delivery: Delivery, event: transitions.Absent, now: float, delivered: int) -> Delivery:
-    """Record a look-up that did not find the document; after the second one, end the doubt.
+    """Record that a look-up did not find the document; after two of them, let it be sent again.
 
-    The two answers must be at least 10 minutes apart by the server's clock. After the second one,
-    the document waits to be sent again. If its upload ended without a clear answer, the document
-    is also charged, and may fail.
+    The two answers must be at least 10 minutes apart by the server's clock. If the upload is known
+    to have ended without a clear answer, it counts as a failed attempt. The delivery may then
+    become ``failed``.
     """
     first = delivery.absent_at
     if first is None or event.at < first:
         return evolve(delivery, absent_at=event.at)
     if (event.at - first).total_seconds() < ABSENCE_CONFIRMED_AFTER:
         return delivery
-    # If in_doubt is False, the process ended during the upload: do not charge the document.
+    # If in_doubt is False, the process ended during the upload: the delivery must not fail for it.
     if not delivery.in_doubt:
         again = Text("did_not_arrive", "did not arrive; sent again")
         return transition(delivery, transitions.NotSent(again), now)
@@ -422,8 +425,8 @@ def _without_control(delivery: Delivery, at: datetime) -> Delivery:
 def _requested(delivery: Delivery, now: float) -> Delivery:
     """Restart the delivery; after an upload or a delivery, the next upload gets a new external id.
 
-    Unless the document was delivered, the record keeps the old id until that upload. The old id is
-    looked up first: its upload may have arrived although the delivery is recorded as failed.
+    Unless the document was delivered, the record keeps the old id until the next upload. The old id
+    is looked up first: its upload may have arrived although the delivery is recorded as failed.
     """
     was_delivered = delivery.state in ("delivered", "confirmed")
     return Delivery(
@@ -482,8 +485,8 @@ def _cause_of(verdict: Wait) -> WaitReason:
 def _first_shown(delivery: Delivery, event: transitions.Listed, due: float) -> Delivery:
     """Handle the first status of a document whose status was missing at activation.
 
-    A first status does not prove that the status has changed since activation, so an exportable
-    document is skipped.
+    A first status does not prove that the status has changed since activation. So an exportable
+    document is skipped, and any other waits until its status changes.
     """
     if event.verdict is None:
         return _ended(delivery, "skipped", _BEFORE)

@@ -89,7 +89,7 @@ def default_exportable(document: Document) -> bool | Wait | Skip:
     """Allow purchases that are fully approved, and sales that are validated (sent) or approved.
 
     Purchase orders are skipped; otherwise the category does not matter. A document with an unknown
-    status waits, and its reason names the status. The spellings of all statuses are assumed.
+    status or folder waits, and its reason says which. How Banqup spells statuses is assumed.
     """
     if document.category == "PURCHASE_ORDER":
         return Skip(Text("purchase_order", "a purchase order, not an invoice"))
@@ -109,7 +109,7 @@ def default_exportable(document: Document) -> bool | Wait | Skip:
 
 
 def unknown_status(word: str) -> Text:
-    """Return the reason for a status or folder that the rule does not know."""
+    """Return the text about a status (in a report, also a folder) that the rule does not know."""
     return Text(
         "unknown_status",
         "unknown status {0!r}; allow it with exportable= if it means approved or sent",

@@ -1,9 +1,9 @@
-"""Decide who is to blame for a failure: a document, the whole run, or nobody until the run ends.
+"""Decide whether a failure concerns one document or the whole run, at once or at the run's end.
 
 Which error an answer gives is decided before that, by ``failure()`` in each client's
 ``_dialect.py``. For example, a 500 to an upload is a refusal if it has the service's own error
-body. Without it the upload is in doubt, and ``bridge/_async/_transfer.py`` looks it up. The
-document is sent again only after look-ups that did not find it: see ``delivery.py``.
+body. Without this body the upload may have arrived, and ``bridge/_async/_transfer.py`` looks it up.
+The document is sent again only after look-ups that did not find it: see ``delivery.py``.
 
 The rules read the type, code, status and operation of an error, never the text of its message.
 docs/reliability.md explains them.
@@ -44,7 +44,7 @@ UPLOAD = "inbox.upload"
 
 _TOKEN = ("login", "token.get")
 NO_LIST = (ConfigurationError, NotFoundError, ProtocolError, RejectedError)
-"""Errors that a call of a list raises if the service has no such list."""
+"""Errors that a call for a list raises if the service has no such list."""
 HELD_BEFORE_SUCCESS = 3
 HELD_AFTER_SUCCESS = 10
 NAMED = 10
@@ -56,7 +56,7 @@ class Blame(Enum):
     RUN = "run"
     """Every other document would fail as well, so the run ends."""
     DOCUMENT = "document"
-    """This document, which is charged one attempt."""
+    """This document: the failure counts as one of its attempts."""
     OPEN = "open"
     """Not known yet; the end of the run decides: see :class:`FaultTracker`."""
 
@@ -82,7 +82,11 @@ def blame_of(error: ServiceError) -> Blame:
 
 
 def operation_of(error: Exception, during: str = "") -> str:
-    """Return the operation that failed: `FUNCTION`, `MAPPER`, `during`, or the one in the error."""
+    """Return the name of the operation that failed, or an empty text.
+
+    It is `FUNCTION` for a function of ``operations=``. Otherwise it is `during`, or if that is
+    empty, the operation that the error names.
+    """
     if not isinstance(error, ServiceError):
         return during
     if error.code == USER_CODE and error.operation != MAPPER:
@@ -108,7 +112,7 @@ def in_doubt(error: Exception, *, began: bool) -> bool:
 
     Args:
         error: The exception of the upload.
-        began: Whether any bytes may have been sent.
+        began: Whether any bytes may have been sent; decides if the error is no `ServiceError`.
     """
     if isinstance(error, ServiceError):
         return isinstance(error, (OutcomeUnknownError, ProtocolError))
@@ -116,7 +120,7 @@ def in_doubt(error: Exception, *, began: bool) -> bool:
 
 
 def asks_again(error: ServiceError) -> bool:
-    """Return True if a read-only call should test whether the service refuses every call."""
+    """Return True if, after this error, a read-only call must test whether all calls fail."""
     if error.operation == DOWNLOAD:
         return False  # no other call can test a signed URL, which is for one file
     refused = error.status in (401, 403, 429)
@@ -125,10 +129,10 @@ def asks_again(error: ServiceError) -> bool:
 
 @frozen
 class HeldRefusal:
-    """A refusal that is not charged to its document yet.
+    """A failed call for a document; the end of the run decides if it counts as an attempt.
 
     Attributes:
-        operation: The name of the refused operation, such as ``files.details``; or `MAPPER` or
+        operation: The name of the failed operation, such as ``files.details``; or `MAPPER` or
             `FUNCTION`.
         delivery: The document's delivery.
         error: The error, of the service or of the user's code.
@@ -140,18 +144,18 @@ class HeldRefusal:
 
     @property
     def chargeable(self) -> bool:
-        """Whether the document was to be sent, and not only read again."""
+        """Whether the failure can count: the document was to be sent, and not only read again."""
         return not self.delivery.waits_for_rule
 
 
 @define
 class FaultTracker:
-    """Count the held refusals of one run per operation, and decide which documents to charge.
+    """Collect the `HeldRefusal`s of a run; decide if they end it, and which count as attempts.
 
     Attributes:
         passed: Operations that succeeded in this run, or that a service refused with its own error
             body.
-        held: The held refusals so far, by document id.
+        held: The latest `HeldRefusal` of each document, by document id.
     """
 
     passed: set[str] = field(factory=set[str])
@@ -165,12 +169,15 @@ class FaultTracker:
             self._in_a_row.pop(operation, None)
 
     def holds(self, refusal: HeldRefusal, *, suspect: bool) -> bool:
-        """Record a held refusal, and return True if the run must end.
+        """Record a refusal, and return True if the run must end.
+
+        Three refusals of an operation in a row end the run; ten, if it worked before in this run.
+        Failures of the user's code never end the run.
 
         Args:
-            refusal: The held refusal.
-            suspect: Whether the document was held or in doubt before. Its refusal then does not
-                end a run in which the operation worked.
+            refusal: The refusal.
+            suspect: Whether the document was a suspect before (see `Delivery.suspect`). Its refusal
+                then does not end a run in which the operation worked.
         """
         operation = refusal.operation
         self.held[refusal.delivery.document_id] = refusal
@@ -182,7 +189,7 @@ class FaultTracker:
         return len(row) >= enough
 
     def charged(self) -> list[HeldRefusal]:
-        """Return the chargeable refusals whose operation worked in this run, to charge them now."""
+        """Return the `chargeable` refusals whose operation worked in this run: they count now."""
         return [
             refusal
             for refusal in self.held.values()
@@ -190,7 +197,10 @@ class FaultTracker:
         ]
 
     def unexplained(self) -> ServiceError | None:
-        """Return the error of a service's operation that never worked in this run, if any."""
+        """Return the error of a service's operation that never worked in this run, or None.
+
+        Only `chargeable` refusals are considered.
+        """
         for refusal in self.held.values():
             explained = refusal.operation in self.passed or refusal.operation in USERS_CODE
             if refusal.chargeable and not explained:
@@ -198,7 +208,10 @@ class FaultTracker:
         return None
 
     def error(self, refusal: HeldRefusal) -> ServiceError:
-        """Return a copy of the error. It names the held documents of its operation, at most ten."""
+        """Return a copy of the refusal's error that names up to ten documents.
+
+        These are the documents in `held` for which the same operation failed.
+        """
         names = [
             joined(": ", one.delivery.document_id, one.delivery.label)
             for one in self.held.values()

@@ -45,8 +45,8 @@ def of_another_space(named: str | None, space_id: str) -> bool:
 def usable(page: Page[Document], folder: str, space_id: str) -> tuple[dict[str, Document], int]:
     """Return a page's documents by canonical id, and the number of its other entries.
 
-    The others cannot be read, have no usable id, or are of another space. A document that names no
-    folder is in the folder that was listed.
+    The other entries cannot be read, have no usable id, or are of another space. A document that
+    names no folder gets the folder that was listed.
     """
     documents: dict[str, Document] = {}
     unfit = page.unreadable

@@ -1,7 +1,7 @@
 """Decide whether a document is new, that is, became exportable after activation.
 
-- Activation records each listed document as old (`delivery.at_activation`), unless the document was
-  created while activation was listing (`created_during_activation`).
+- Activation records each listed document as old (`delivery.at_activation`). Exception: a document
+  that only a repeated listing shows, created since the first began (`created_during_activation`).
 - A recorded document that could not be exported at activation is new once its status has changed
   (`status_since_activation`).
 - A document without a record is new (`delivery.first_seen`), unless it was created well before
@@ -21,7 +21,7 @@ Banqup's lists may show a document late, and the clocks of its servers may diffe
 
 
 def created_during_activation(created: datetime | None, began: datetime | None) -> bool:
-    """Return True if a document was created after the first list that activation received.
+    """Return True if a document was created after Banqup's first answer to activation.
 
     Return False if one of the two times is not known.
 

@@ -21,7 +21,7 @@ from bridge._stores.protocol import Row
 
 VERSION = 1
 NOT_KNOWN = datetime.max.replace(tzinfo=UTC)
-"""`Head.restored_at` until Banqup has told the time of the run; every document counts as older."""
+"""`Head.restored_at` until Banqup has told the time. Every document counts as older than it."""
 
 
 @frozen
@@ -35,18 +35,19 @@ class Head:
         binding: The space, the company and the services of the connection.
         active: Whether export_new() may run.
         activations: How often the connection was activated.
-        activated_at: The server's time of the last activation.
+        activated_at: The server's time of the last activation. If no answer had a time, the latest
+            creation time of a document that was listed.
         cursors: Per folder, the server's time since which changed documents are listed.
-        full_at: Per folder, the clock's time of the last complete listing of all its documents.
+        full_at: Per folder, the clock's time when its last complete list of all documents began.
         counts: How many deliveries are in each state; see :func:`counted_as`.
         controls: External id and company number of the latest deliveries, to test look-ups with.
         companies: The last five numbers that the company had in Zenvoices, the present one last. A
             document is found under the number that the company had when it was sent.
-        restored_at: The server's time of the last run with ``look_first=True``. Documents older
-            than that are looked up before they are sent, in later runs too. :data:`NOT_KNOWN`
-            until Banqup has told the time.
-        lookups_lag: Whether a look-up right after a delivery did not find it, in the latest run
-            that made such a look-up.
+        restored_at: The server's time of the last run with ``look_first=True``. Later runs, too,
+            look up older, undated and up to a day younger documents before they are sent.
+            :data:`NOT_KNOWN` until Banqup's first answer with a time.
+        lookups_lag: Whether a look-up right after a delivery missed it, in the latest run with such
+            a look-up.
         deliveries: How many uploads of this connection were accepted, or found by a look-up right
             after them. Those that a later look-up found do not count. Never decreases.
         wire: A digest of the contract with which Banqup's client last listed the whole space.

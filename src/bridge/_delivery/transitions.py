@@ -46,7 +46,7 @@ class Listed(Event):
 
 
 class NotReady(ReasonedEvent):
-    """The document's files cannot be fetched yet."""
+    """The document's files cannot be fetched yet, or not be kept on this machine (a full disk)."""
 
 
 class Unread(Event):
@@ -102,7 +102,7 @@ class Arrived(Event):
 
 @frozen
 class Refused(ReasonedEvent):
-    """An attempt failed because of this document, which is charged for it.
+    """An attempt failed because of this document, and counts against it.
 
     Attributes:
         final: Whether to give the document up at once.
@@ -113,9 +113,9 @@ class Refused(ReasonedEvent):
 
 @frozen
 class Held(ReasonedEvent):
-    """A call for this document, or the user's code, failed, and it is still open who is to blame.
+    """A call for this document, or the user's code, failed, and the cause is not known yet.
 
-    The end of the run decides whether to charge the document.
+    The end of the run decides whether this counts as a failed attempt of the document.
 
     Attributes:
         suspect: Whether all other documents are sent before this one from now on.
@@ -125,7 +125,7 @@ class Held(ReasonedEvent):
 
 
 class AttemptRefunded(ReasonedEvent):
-    """An attempt was charged, but the document turned out not to be the cause."""
+    """A failed attempt no longer counts: the document turned out not to be the cause."""
 
 
 class NotSent(ReasonedEvent):
@@ -142,7 +142,7 @@ class InDoubt(ReasonedEvent):
 
 @frozen
 class Absent(Event):
-    """A look-up that can be trusted did not find the document in Zenvoices.
+    """A look-up that can be trusted (see `AsyncRecovery`) did not find the document in Zenvoices.
 
     Attributes:
         at: The answer's time by Zenvoices' clock.

@@ -44,9 +44,10 @@ def call_mapper(mapper: AsyncMapper, document: Document, files: Sequence[SourceF
 
 
 def judge(rule: Exportable, document: Document) -> Verdict:
-    """Apply the rule to a document, and return its verdict; None means export.
+    """Call the rule with a document, and return its verdict; None means export.
 
-    If the rule raises or returns a value of a wrong type, the verdict is a `BrokenRule`.
+    False becomes a `Wait`. If the rule raises or returns a value of a wrong type, the verdict is a
+    `BrokenRule`.
     """
     try:
         said: object = rule(document)
@@ -76,7 +77,10 @@ def judge(rule: Exportable, document: Document) -> Verdict:
 
 
 def describe_exception(error: Exception, function: str = "the mapper") -> str:
-    """Return one line for reports and the checkpoint: class, place and text of the exception."""
+    """Return one line for reports and the checkpoint: class, place and text of the exception.
+
+    The text of a LookupError is left out: it may be customer data.
+    """
     kind, place = type(error).__name__, place_of(error)
     template = f"{function} raised {{0}} at {{1}}"
     return described(Text(f"{_CODES[function]}_raised", template, kind, place), error)
@@ -85,7 +89,7 @@ def describe_exception(error: Exception, function: str = "the mapper") -> str:
 def describe_result(result: object) -> str:
     """Return one line that says which types a mapper may return, and which type it returned.
 
-    The line does not have the value, which may be customer data.
+    The line does not show the returned value, which may be customer data.
     """
     return Text(
         "mapper_returned",

@@ -56,12 +56,12 @@ def only(
         parties: Names, VAT numbers or enterprise numbers of suppliers or customers. Letter case,
             spaces and dots make no difference. One party of a document must be in the list.
 
-    A folder or category that Banqup uses and this library does not know is given as a
+    Pass a folder or category that Banqup uses and this library does not know as a
     :class:`ServiceWord`.
 
     Raises:
         ConfigurationError: An argument is one text instead of a list of texts, or its list has an
-            unknown folder or category.
+            unknown folder or category. Or the mapper cannot be called with document and files.
     """
     wanted_folders = _words("folders", folders, FOLDERS)
     wanted_categories = _words("categories", categories, CATEGORIES)
@@ -92,20 +92,21 @@ def journal(
     """Return a mapper that chooses the journal in Zenvoices.
 
     By default the mapper writes the journal's code in square brackets before the subject, such as
-    ``[INK]``. Zenvoices documents such codes for e-mail only; for uploads they are assumed.
+    ``[INK]``. Zenvoices documents such codes for e-mail only; that uploads accept them is assumed.
     Zenvoices applies its assignment rules before it looks at the code.
 
     Args:
         mapper: Makes the upload.
         codes: The code of each folder, ``{"PURCHASES": "INK", "SALES": "VRK"}``, or a function of
-            document and files that returns the code. Documents of a folder that is not in the
-            mapping get no code. A folder that this library does not know is given as a
-            :class:`ServiceWord`.
+            document and files that returns the code, or None for no code. Documents of a folder
+            that is not in the mapping get no code. Pass a folder that this library does not know
+            as a :class:`ServiceWord`.
         into: Where the code goes: before the subject in brackets, or plain as the destination.
 
     Raises:
         ConfigurationError: A folder is not known. Or a code of the mapping is not 1 to 30 letters,
-            digits, ``.``, ``_`` or ``-``. A wrong code from a function is an error of the mapper.
+            digits, ``.``, ``_`` or ``-``. If a function returns a wrong code, the new mapper raises
+            this error.
     """
     check_word(into, ("subject", "destination"), "into", service="bridge")
     rule = codes if callable(codes) else _by_folder(codes)
@@ -150,9 +151,10 @@ def named(mapper: _Mapper[_Said], pattern: str) -> _Mapper[_Said]:
 
     Args:
         mapper: Makes the upload.
-        pattern: A name with any of ``{folder}``, ``{category}``, ``{id}``, ``{number}``,
-            ``{date}`` (the UBL's issue date), ``{supplier}``, ``{customer}`` and ``{file}`` (the
-            file's old name without extension). An unknown value is left out.
+        pattern: A name with any of ``{folder}``, ``{category}``, ``{id}``, ``{number}`` (the UBL's,
+            else the name of the document's main file), ``{date}`` (the UBL's issue date),
+            ``{supplier}``, ``{customer}`` and ``{file}`` (the file's old name without extension).
+            An unknown value is left out. The second file's name ends in ``-2``, and so on.
 
     Raises:
         ConfigurationError: The pattern has another field, or cannot be read.
@@ -182,7 +184,7 @@ def _then(
     mapper: _Mapper[_Said],
     change: Callable[[Document, Sequence[SourceFile], InboxUpload], InboxUpload],
 ) -> _Mapper[_Said]:
-    """Return a mapper that applies `change` to each upload of `mapper`; skips stay unchanged."""
+    """Return a mapper that applies `change` to uploads of `mapper`; a `Skip` stays unchanged."""
 
     def mapped(document: Document, files: Sequence[SourceFile]) -> Any:
         said: object = mapper(document, files)
@@ -200,10 +202,10 @@ def _then(
 
 
 def _around(mapper: _Mapper[_Said], mapped: Any) -> _Mapper[_Said]:
-    """Check the inner mapper, and return the outer one.
+    """Check `mapper`, and return `mapped`, whose new attribute ``func`` is `mapper`.
 
-    Coroutine functions are accepted here. Connection refuses them: its check follows `func`, the
-    attribute that `functools.partial` has, too.
+    Coroutine functions are accepted here. `Connection` refuses them: its check follows ``func``, as
+    it does for a `functools.partial`.
     """
     check_mapper(mapper, in_tasks=True)
     mapped.func = mapper
@@ -213,7 +215,10 @@ def _around(mapper: _Mapper[_Said], mapped: Any) -> _Mapper[_Said]:
 def _words(
     name: str, words: Collection[str] | None, known: Sequence[str] = ()
 ) -> frozenset[str] | None:
-    """Return words in one spelling; refuse one that is neither in `known` nor a `ServiceWord`."""
+    """Return the words without case, spaces and dots; None if no list is given.
+
+    If `known` is given, refuse a word that is neither in it nor a `ServiceWord`.
+    """
     if words is None:
         return None
     given = check_list(words, name, "texts", service="bridge")
@@ -229,7 +234,7 @@ def _folded(word: str | None) -> str:
 
 
 def _names(document: Document, files: Sequence[SourceFile]) -> frozenset[str]:
-    """Return all names and numbers of a document's two parties, from Banqup and from the UBL."""
+    """Return all names and numbers of the two parties, from Banqup and the main file's UBL."""
     found: list[str | None] = []
     for party in (document.supplier, document.customer):
         found += [party.legal_name, party.trade_name, party.vat_number, party.enterprise_number]
@@ -287,7 +292,7 @@ def _file_name(pattern: str, values: Mapping[str, str], old: str, place: int) ->
 
 
 def _stem(name: str) -> tuple[str, str]:
-    """Return a file name without its extension, and the extension."""
-    # PurePath would drop what stands before a slash, such as the year of an invoice number.
+    """Return a file name without its extension, and the extension (at most 10 characters)."""
+    # PurePath would drop the text before a slash, such as the year of an invoice number.
     stem, dot, extension = name.rpartition(".")
     return (stem, extension) if dot and len(extension) <= 10 else (name, "")

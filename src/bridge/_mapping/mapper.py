@@ -32,12 +32,12 @@ _BEFORE_CONTENT = b" \t\r\n" + bytes(range(0x80, 0x100))
 # With slots, attrs adds a __getattr__ without a module, on which help(bridge) fails in Python 3.13.
 @frozen(slots=False)
 class SourceFile:
-    """One downloaded file of a document, to be read as a stream.
+    """One downloaded file of a document.
 
     Attributes:
         id: The file's id in Banqup.
-        name: The file's name in Banqup.
-        content_type: The media type that Banqup gives.
+        name: The file's name in Banqup, or else its id.
+        content_type: The media type in Banqup; if missing or malformed, application/octet-stream.
         size: Length in bytes.
     """
 
@@ -66,20 +66,26 @@ class SourceFile:
 
     @property
     def is_pdf(self) -> bool:
-        """Whether the file is a PDF, by name and media type; if unclear, by its first bytes."""
+        """Whether the file is a PDF, by name and media type.
+
+        If these name both PDF and XML, or neither, the first bytes decide if they can.
+        """
         return "pdf" in self._formats
 
     @property
     def is_xml(self) -> bool:
-        """Whether the file is XML, by name and media type; if unclear, by its first bytes."""
+        """Whether the file is XML, by name and media type.
+
+        If these name both PDF and XML, or neither, the first bytes decide if they can.
+        """
         return "xml" in self._formats
 
     @property
     def is_ubl(self) -> bool:
         """Whether the file is a UBL invoice or credit note, readable or not.
 
-        An unreadable file counts as one if its first 64 KiB contain the namespace of UBL invoices
-        or credit notes.
+        Unreadable XML counts as UBL if its first 64 KiB contain the namespace of UBL invoices or
+        credit notes.
         """
         if not self.is_unreadable:
             return self.ubl is not None
@@ -91,7 +97,7 @@ class SourceFile:
     def is_unreadable(self) -> bool:
         """Whether the file is XML that could not be parsed: malformed, or too big, for example.
 
-        False for XML that can be parsed and is no UBL invoice or credit note.
+        False for other files, and for XML that can be parsed and is no UBL invoice or credit note.
         """
         return isinstance(self._found, NotReadable) and self._found.reason != "not UBL"
 
@@ -140,18 +146,19 @@ class SourceFile:
 Mapper: TypeAlias = Callable[[Document, Sequence[SourceFile]], InboxUpload | Skip]
 """A function that returns the upload of a document, or a `Skip` with the reason not to send it. It
 is called in several worker threads at once, so it must be thread-safe. If it raises, or returns
-something else, later runs try that document again; other documents are not affected."""
+something else, later runs try that document again; other documents are not affected. After five
+attempts, the document is given up if other documents were delivered meanwhile."""
 
 AsyncMapper: TypeAlias = Callable[
     [Document, Sequence[SourceFile]], InboxUpload | Skip | Awaitable[InboxUpload | Skip]
 ]
-"""A mapper for the asynchronous connection, which may also be a coroutine function."""
+"""A mapper for :class:`AsyncConnection`; unlike a `Mapper`, it may be a coroutine function."""
 
 
 def main_file(files: Sequence[SourceFile]) -> SourceFile:
     """Return the file that represents the document.
 
-    It is the first of: a readable UBL, an unreadable UBL, a PDF, another XML file, another file.
+    It is the first that exists of: readable UBL, unreadable UBL, PDF, other XML, other file.
     Empty files are left out, unless all files are empty.
     """
     return min([file for file in files if file.size > 0] or files, key=_rank)
@@ -181,9 +188,9 @@ _BRACKETS = str.maketrans("[]", "()")
 
 
 def default_mapper(document: Document, files: Sequence[SourceFile]) -> InboxUpload | Skip:
-    """Return an upload of one unchanged file: the UBL with its PDF, else the PDF, else another.
+    """Return an upload of one unchanged file: the UBL, else the PDF, else another.
 
-    Zenvoices' documentation recommends one UBL with its PDF inside: of two files, Zenvoices can
+    Zenvoices' documentation recommends one UBL with its PDF embedded: of two files, Zenvoices can
     make two documents. The subject is the kind of document, in the language of
     :func:`set_language`, and the number in the UBL, else the file's name. The sender name is the
     supplier's name in Banqup, else in the UBL. So assignment rules in Zenvoices find the same texts
@@ -195,7 +202,7 @@ def default_mapper(document: Document, files: Sequence[SourceFile]) -> InboxUplo
     credit = document.is_credit_note or (ubl is not None and ubl.kind == "credit note")
     sender = document.supplier.name or (ubl.supplier.name if ubl else None)
     kind = translate(say("credit note" if credit else "invoice"), language())
-    # Banqup gives no number.
+    # A document in Banqup has no invoice number.
     number = one_line((ubl.number if ubl else None) or file.name)
     return InboxUpload(
         attachments=(file.attachment(),),

@@ -13,11 +13,11 @@ class Spool(SpooledTemporaryFile[bytes]):
     """A temporary binary file that no other user can open; closing it deletes it.
 
     Args:
-        room: The most bytes to hold in memory.
+        room: The most bytes to hold in memory; a longer file is moved to disk.
     """
 
     def __init__(self, room: int = IN_MEMORY) -> None:
-        # SpooledTemporaryFile takes zero as no limit.
+        # For SpooledTemporaryFile, zero means no limit.
         super().__init__(max(room, 1), prefix="banqup-zenvoices-")
 
     @property

@@ -1,6 +1,7 @@
-"""Hooks for PyInstaller, which finds them by an entry point: they add each ``contract.json``.
+"""PyInstaller hooks, found by an entry point: they add the ``contract.json`` of each client.
 
-Without that file, a program that PyInstaller has made raises FileNotFoundError at its first client.
+Without that file, a program that PyInstaller has made raises FileNotFoundError when it makes a
+client.
 """
 
 from __future__ import annotations

@@ -35,7 +35,7 @@ _KINDS: dict[Any, str] = {
     Decimal: "number",
     list: "array",
 }
-"""The JSON types of values by their Python types; all others are objects."""
+"""The JSON types of values, by Python type; a value of any other Python type is an object."""
 
 
 class ContractChecks:
@@ -87,8 +87,8 @@ class ContractChecks:
         """Add the check of an operation that was called.
 
         The check fails if the answers, as JSON with the contract's names, lack a property that an
-        export needs, or have it with another type. A property in `Expectations.may_be_empty` may be
-        missing.
+        export needs, or have it with another type. A property may be missing if it is in
+        `Expectations.may_be_empty`, or if no answer has the object to which it belongs.
         """
         expected = self._expected
         essential = expected.essential.get(operation, frozenset())
@@ -100,7 +100,8 @@ class ContractChecks:
             wanted = expected.kinds_of(operation, path)
             above, _, name = path.rpartition(".")
             holder = shape.get(above, Schema())
-            # Without an object in any answer, nothing is known of its properties.
+            # Nothing is known of this property if no answer has its object, or if the object itself
+            # is already reported.
             if above in renames or holder.kinds <= {"null"}:
                 continue
             came = shape.get(path, Schema()).kinds
@@ -131,9 +132,9 @@ class ContractChecks:
 
 
 def rows_of(items: Iterable[Any], unreadable: int, *, under: str) -> Any:
-    """Return a page as a JSON object with its list in the member ``under``.
+    """Return the entries of a page as ``{under: [...]}``, as in JSON.
 
-    Each entry that was not a JSON object (``unreadable`` counts them) becomes a text.
+    The list ends with one string for each of the ``unreadable`` entries (not JSON objects).
     """
     return {under: [*map(encode, items), *["unreadable"] * unreadable]}
 
@@ -141,7 +142,7 @@ def rows_of(items: Iterable[Any], unreadable: int, *, under: str) -> Any:
 def shape_of(answers: Iterable[Any]) -> Shape:
     """Return one shape for several answers: all names and types in them.
 
-    Null counts as a type; empty texts and objects are left out.
+    Null counts as a type. A member that is an empty text or an empty object is left out.
     """
     kinds: dict[str, set[str]] = {}
     names: dict[str, dict[str, Any]] = {}
@@ -161,9 +162,10 @@ def shape_of(answers: Iterable[Any]) -> Shape:
 
 
 def _shown(shape: Shape, above: str) -> str:
-    """Return an object's members as names and types, such as ``id (string)``, without values.
+    """Return the members of the object at the path ``above``, such as ``id (string)``.
 
-    ``above`` is the object's path.
+    At most `MOST_NAMES` members are named. The types of other values at this path follow, except
+    null. Without any of these, the result is "nothing".
     """
     names = sorted(shape[above].members)[:MOST_NAMES]
     named = [f"{name} ({shape[below(above, name)]})" for name in names]

@@ -1,4 +1,4 @@
-"""Lines of documents, as reports and the status show them."""
+"""The lines of reports and of the status: one line for each document."""
 
 from __future__ import annotations
 
@@ -23,25 +23,26 @@ class DeliveryRow:
         document_id: The document's id in Banqup.
         state: ``waiting``, ``sending``, ``delivered``, ``confirmed``, ``skipped``, ``failed`` or
             ``uncertain``.
-        reason: The reason for the state, in English.
-        code: The code of the reason; empty if a service or a mapper wrote the reason.
-        label: Supplier or customer, number or file name, and the date on which Banqup got it, of a
-            document that waits, needs a person or was skipped in this run.
-        inbox_id: The number of its inbox document in Zenvoices.
-        folder: ``SALES`` or ``PURCHASES``.
-        subject: The subject of its upload.
+        reason: The reason for the state, in English or in a service's words; may be empty.
+        code: The code of the reason, for programs; empty without one, as for a service's reason.
+        label: A name for people: supplier or customer, number or file name, and the date on which
+            Banqup got it. Usually empty for a delivered document.
+        inbox_id: The number of its inbox document in Zenvoices; None if it is not known.
+        folder: ``SALES`` or ``PURCHASES``; None if it is not known.
+        subject: The subject of its upload. This and the next three are None if the line is not from
+            the run that made the upload.
         sender_name: The sender's name in its upload.
         file_name: The name of the first file of its upload.
         size: The size of all files of its upload together, in bytes.
-        external_id: The external id of its upload.
+        external_id: The external id of its latest upload; None without one.
         attempts: The number of attempts that failed because of this document.
         next_try: The time of the next attempt, by the connection's clock, after a failed attempt or
-            if a file is not ready. None if the document waits for something else.
+            if a file is not ready; else None.
         other_files: Names of its files that were not sent.
         status: The state in an accountant's words: ``client action needed``, ``queued``, ``ready
             to process``, ``error`` or ``skipped``.
-        warning: Which XML file cannot be read as UBL; empty if there is none. The document is sent
-            all the same.
+        warning: Why an XML file cannot be read as UBL; empty if there is no such file. The document
+            is sent all the same.
     """
 
     document_id: str
@@ -168,7 +169,7 @@ def to_datetime(seconds: float) -> datetime:
 
 
 def delivery_row(delivery: Delivery, **sent: Any) -> DeliveryRow:
-    """Return the line of a delivery; `sent` has the details of its upload, if there is one."""
+    """Return the line of a delivery; `sent` are the attributes of the line about its upload."""
     postponed = delivery.cause in (WaitReason.RETRY, WaitReason.NOT_READY)
     due = delivery.due if delivery.state == "waiting" and postponed else None
     reason = delivery.reason

@@ -1,4 +1,4 @@
-"""The events of a run, for listeners and the log."""
+"""The events of a run, for listeners and for Python's logging."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class RunStarted:
 
 @frozen
 class DocumentFound:
-    """A document can be sent, and its files are being fetched."""
+    """A document is to be sent, and the run has begun to fetch its files."""
 
     document_id: str
     folder: str | None
@@ -50,7 +50,7 @@ class DocumentWaiting:
 
 @frozen
 class DocumentSkipped:
-    """A document will not be exported."""
+    """A document was skipped; ``delivery.reason`` says why. resend() can still send it."""
 
     delivery: DeliveryRow
 
@@ -78,7 +78,7 @@ class DocumentUncertain:
 
 @frozen
 class DocumentSettled:
-    """A document whose upload had no clear answer was looked up and found."""
+    """A look-up found a document whose upload had no clear answer, or none that was recorded."""
 
     delivery: DeliveryRow
 
@@ -121,8 +121,10 @@ _LEVELS: dict[type[object], int] = {
 def emit(listeners: Sequence[Listener], event: Event) -> list[tuple[str, Exception]]:
     """Log an event, and call each listener with it.
 
+    If a signal handler raises while a listener runs, its exception is raised.
+
     Returns:
-        For each listener that failed, the reason and its exception.
+        For each listener that failed, the reason to show and the exception.
     """
     failures: list[tuple[str, Exception]] = []
     level = _LEVELS.get(type(event), logging.DEBUG)

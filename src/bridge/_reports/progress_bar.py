@@ -16,9 +16,10 @@ class ProgressBar:
 
         connection = Connection(..., listeners=[ProgressBar()])
 
-    The number of documents is unknown until all of them are listed, so the bar only counts, and is
-    full at the end. It shows nothing if standard error is a file or a pipe. Connections that run at
-    the same time need a bar each. The text of a bar is in the language of :func:`set_language`.
+    The number of documents is unknown until all of them are listed. So the bar has no total during
+    the run, and is full at the end. It shows nothing if standard error is a file or a pipe.
+    Connections that run at the same time need a bar each. The text of a bar is in the language of
+    :func:`set_language`.
 
     Args:
         options: Options of tqdm, such as ``desc="Café De Sluis"`` or ``leave=False``.
@@ -45,7 +46,7 @@ class ProgressBar:
         self._counts: Counter[str] = Counter()
 
     def __call__(self, event: Event) -> None:
-        """Show an event."""
+        """Start or close the bar, or count the document of the event."""
         match event:
             case RunStarted():
                 self.close()

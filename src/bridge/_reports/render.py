@@ -27,7 +27,8 @@ _LINES_IN_TEXT, _LINES_IN_HTML = 40, 200
 def plain(text: str, longest: int = _LONGEST) -> str:
     """Return the first `longest` characters of a text as one line, with "..." if it was cut.
 
-    Characters that are not printable are replaced by their escape sequences.
+    Each run of white space becomes one blank. Other characters that are not printable are replaced
+    by their escape sequences.
     """
     text = " ".join(text[:longest].split()) + ("..." if len(text) > longest else "")
     if text.isprintable():
@@ -55,7 +56,7 @@ class Cell:
 
 
 Line = tuple[Cell, ...]
-"""A line of a table. In a terminal, its first cell, the status, stands left of the other cells."""
+"""The cells of a table row. The first is the status, which a terminal shows in its own column."""
 
 
 @frozen
@@ -104,7 +105,7 @@ class Printable:
         return language()
 
     def to_text(self, *, lang: Lang | None = None) -> str:
-        """Return text of at most 80 columns.
+        """Return the value as text of at most 80 columns.
 
         Args:
             lang: ``"en"``, ``"fr"`` or ``"nl"``. The default is the language of set_language();
@@ -113,7 +114,7 @@ class Printable:
         return _text(self._view(), check_lang(self._language() if lang is None else lang))
 
     def to_html(self, *, lang: Lang | None = None) -> str:
-        """Return HTML that suits a light and a dark page; every value is escaped.
+        """Return the value as HTML for a light or a dark page; every text is escaped.
 
         Args:
             lang: ``"en"``, ``"fr"`` or ``"nl"``. The default is the language of set_language();
@@ -130,7 +131,7 @@ class Printable:
     def _repr_pretty_(self, printer: Any, cycle: bool) -> None:  # noqa: ARG002 - IPython's call
         printer.text(str(self))
 
-    # IPython prefers this to the `__repr__` of attrs' classes.
+    # Without this, IPython would show the `__repr__` that attrs gives to the subclasses.
     def _repr_mimebundle_(self, **_: object) -> dict[str, str]:
         return {"text/plain": self.to_text(), "text/html": self.to_html()}
 
@@ -143,7 +144,7 @@ class Result(Printable):
     """The properties that `to_dict` adds to the attributes."""
 
     def to_dict(self) -> dict[str, Any]:
-        """Return the attributes and counts as data that JSON can hold."""
+        """Return the attributes, and some properties such as counts, as data that JSON can hold."""
         return {**plain_data(self), **{name: getattr(self, name) for name in self._counts}}
 
 
@@ -172,7 +173,7 @@ def _sentence(note: str) -> str:
 
 
 def wrap(text: str, first: str = "") -> str:
-    """Wrap a text at 80 columns; its first line begins with `first`, the others with blanks."""
+    """Wrap a text at 80 columns; put `first` before it, and indent the other lines as much."""
     lines = textwrap.fill(
         _kept_together(text),
         WIDTH,
@@ -208,7 +209,7 @@ def _text_table(table: Table, lang: Lang) -> str:
     for status, *cells in lines:
         rows = ["  ".join(filter(None, (cell.shown(lang) for cell in cells if not cell.alone)))]
         for place, cell in enumerate(cells):
-            if cell.alone:  # above the other cells if it is the first one, otherwise below them
+            if cell.alone:  # above the other cells if it is the first of them, otherwise below
                 rows.insert(0 if place == 0 else len(rows), cell.shown(lang))
         head = f"{status.shown(lang)[:_WIDEST_STATUS]:{width}}"
         for row in filter(None, rows):

@@ -35,7 +35,7 @@ def _shown(value: str | int | datetime) -> str:
 
 
 def _how_to_settle(rows: Iterable[DeliveryRow]) -> tuple[Text, ...]:
-    """Return what a person must do about uncertain documents; empty if there is none."""
+    """Return the note about settle() if a line is of an uncertain document; else nothing."""
     return (_SETTLE,) if any(row.state == "uncertain" for row in rows) else ()
 
 
@@ -45,7 +45,7 @@ def unknown_note(word: str, count: int) -> str:
 
 
 def _heading(title: str, count: int) -> str:
-    """Return the title, followed by the number of documents that need a person if it is not 0."""
+    """Return the title; if `count` is not 0, add that so many documents need a person."""
     return joined("; ", title, say("needs", count) if count else "")
 
 
@@ -61,30 +61,31 @@ class ExportReport(Result):
         started_at: The start of the run, by the connection's clock.
         ended_at: The end of the run, by the same clock.
         dry_run: Whether the run sent nothing and only reports what it would do.
-        listed: The number of different documents in Banqup's lists of this run, or read one by one
-            because they were due.
+        listed: The number of different documents that Banqup's lists showed to this run, or that
+            the run read one by one because they were due.
         states: The number of these documents in each state; the sum is ``listed``.
         exported: The number of uploads that Zenvoices accepted in this run.
         refused: The number of uploads that Zenvoices refused in this run; their documents are
             waiting or failed.
-        raised: How often your mapper, your rule or a function of ``operations=`` raised, or
-            returned an unusable value.
+        raised: How often your mapper, your rule ``exportable=`` or a function of ``operations=``
+            raised, or returned an unusable value.
         listener_failures: How often your listeners raised; this changes no delivery.
         recovered: The number of documents that a look-up found in Zenvoices. The answer to their
             earlier upload was unclear, or was not recorded.
         changed: The number of delivered documents whose files have changed since; they are not
             sent again.
-        twice: How often a look-up of a document of this run showed another number than its upload
-            got. The document was sent before, perhaps by another machine with a copy of the store.
-            Not every document is looked up; confirm() lists all.
+        twice: How often a look-up of a document that this run sent showed another inbox number
+            than its upload got. Such a document was sent before, perhaps by another machine with a
+            copy of the store. Not every document is looked up; confirm() lists all that are there
+            twice.
         unsettled: The number of failed or uncertain documents after this run, those of earlier
-            runs too; settle() or resend() decides about each.
-        deliveries: A line for each document that this run listed, read or looked up, if it was not
-            finished before.
+            runs too. settle() decides about each; resend() sends a failed document again.
+        deliveries: A line for each document that this run listed, read or looked up, if it was new,
+            waiting, being sent or uncertain before.
         notes: Other remarks for a person.
-        stopped: Why the run ended early, or None.
-        ok: False if the run failed, or if a list of Banqup did not end. Your own ``limit=`` and
-            ``deadline=`` leave it True, and so do documents that Zenvoices refuses: for these, ask
+        stopped: Why the run ended early, or which list of Banqup was incomplete; else None.
+        ok: False if the run failed, or if a list of Banqup was incomplete. Your own ``limit=`` and
+            ``deadline=`` leave it True, and so do documents that Zenvoices refuses: for these, see
             ``needs_person``.
     """
 
@@ -114,12 +115,12 @@ class ExportReport(Result):
         return self.ok
 
     def count(self, state: str) -> int:
-        """Return the number of lines in a state."""
+        """Return the number of lines in ``deliveries`` with this state."""
         return sum(row.state == state for row in self.deliveries)
 
     @property
     def waiting(self) -> int:
-        """The number of documents that wait."""
+        """The number of documents in ``deliveries`` that wait, for any reason."""
         return self.count("waiting")
 
     @property
@@ -131,14 +132,14 @@ class ExportReport(Result):
     def failed(self) -> int:
         """The number of documents that failed in this run and are not tried again.
 
-        A refused document usually waits, and fails after several attempts; for an alarm, ask
+        A refused document usually waits, and fails after several attempts; for an alarm, use
         ``needs_person``.
         """
         return self.count("failed")
 
     @property
     def uncertain(self) -> int:
-        """The number of documents that no look-up can judge: a person says whether they arrived."""
+        """The number of uncertain documents: look-ups could not tell whether they arrived."""
         return self.count("uncertain")
 
     @property
@@ -148,11 +149,12 @@ class ExportReport(Result):
 
     @property
     def needs_person(self) -> bool:
-        """Whether a person must look at something; the command then ends with status 1.
+        """Whether a person must look at something.
 
         True if a document failed, is uncertain, was refused or waits after failed attempts; if
-        your own code raised; if a document was sent before; if a list did not end. It is True also
-        if the run raised: then ``retryable`` of the error says whether a later run may succeed.
+        your own code raised; if ``twice`` is not 0; if a list was incomplete. The command then ends
+        with status 1. It is True also if the run raised: then ``retryable`` of the error says
+        whether a later run may succeed, and the command may end with status 75.
         ``attention`` of status() lists the documents. Failed and uncertain documents keep
         ``needs_person`` True in later runs. A document that waits counts only in a run that lists
         or reads it.
@@ -167,7 +169,7 @@ class ExportReport(Result):
 
     @property
     def flagged(self) -> int:
-        """The number of documents with a ``warning`` about a file."""
+        """The number of documents with a ``warning``: an XML file is not readable as UBL."""
         return sum(bool(row.warning) for row in self.deliveries)
 
     @property
@@ -181,7 +183,7 @@ class ExportReport(Result):
         return (self.ended_at - self.started_at).total_seconds()
 
     def summary(self) -> str:
-        """Return the counts, and why the run ended early, as one line in English."""
+        """Return the main counts, and ``stopped`` if it is set, as one line in English."""
         names = ("recovered", "waiting", "skipped", "failed", "in_doubt", "uncertain")
         counts = [(name.replace("_", " "), getattr(self, name)) for name in names]
         counts.append(("raised in your own code", self.raised + self.listener_failures))
@@ -241,14 +243,14 @@ class Activation(Result):
 
     Attributes:
         new: False if the connection was active already; then nothing was changed.
-        activated_at: Banqup's time of the first listing, from which documents count. If Banqup told
-            no time, the latest creation time of a listed document; None if no document has one.
+        activated_at: Banqup's time when it answered the first listing. If no answer has a time, the
+            latest creation time of a listed document; None if no document has one.
         company_id: The number of the company in Zenvoices.
         baseline: The number of documents that could be exported already; only resend() sends them.
-        waiting: The number of documents that were not approved or sent yet; each is exported when
-            it is approved or sent.
-        skipped: Lines of documents that appeared during activation, or became exportable while
-            the connection was not active; resend() sends them.
+        waiting: The number of documents that wait, most of them to be approved or sent in Banqup;
+            each is exported after that.
+        skipped: Lines of documents that the rule skips, that appeared during activation, or that
+            became exportable while the connection was not active; resend() sends them.
         notes: Remarks for a person, such as that the checkpoints are lost when the process ends.
     """
 
@@ -265,8 +267,8 @@ class Activation(Result):
         if self.new:
             left = say("baseline", self.baseline), _shown(self.baseline)
             facts = (*facts, left, *_facts(("waiting", self.waiting)))
-            # A space looks empty to an app without the right to read its documents. All of them
-            # would count as new when the right is given, so the note says what to do before.
+            # A space looks empty to an app without the right to read its documents. All these
+            # documents may count as new once the right is given: the note says how to prevent it.
             empty = not (self.baseline or self.waiting or self.skipped)
             notes = (*self.notes, *((_NOTHING_LISTED,) if empty else ()))
             skipped = table(self.skipped, say("skipped", len(self.skipped)))
@@ -280,19 +282,19 @@ class Status(Result):
 
     Attributes:
         active: Whether export_new() may run.
-        activated_at: The time of activation, by Banqup's clock.
+        activated_at: The time of the last activation, as in :class:`Activation`; None without one.
         space_id: The id of the space in Banqup.
         company_code: The company's code in Zenvoices.
         last_run: A summary of the last run, as data that JSON can hold; None before the first run.
             If the run failed, ``ok`` is False, ``stopped`` says why, and ``retryable`` says whether
             a later run may succeed by itself.
-        counts: The number of deliveries in each state; ``waiting_for_client`` counts those that a
-            user has to approve or send in Banqup.
+        counts: The number of deliveries in each state; those that a user has to approve or send in
+            Banqup count as ``waiting_for_client``, not as ``waiting``.
         attention: Lines of documents that need a person: failed, uncertain, or waiting after a
             refusal or another failure.
-        waiting: Lines of documents that wait or are being sent, if status() was asked for them.
+        waiting: Lines of documents that wait or are being sent; empty without ``waiting=True``.
         unknown_statuses: Statuses and folders that the rule does not know, each with the number of
-            documents that have it.
+            documents that wait because of it.
         not_active: Why the connection is not active, and what to do; empty if it is active.
     """
 
@@ -370,7 +372,7 @@ class Status(Result):
 
     @property
     def queued(self) -> int:
-        """The number of documents that wait to be sent, or to be tried again."""
+        """The number of documents that are being sent, or wait, but not for a user of Banqup."""
         return self.counts.get("waiting", 0) + self.counts.get("sending", 0)
 
     @property
@@ -392,7 +394,7 @@ class Request:
         document_id: The document's id in Banqup.
         accepted: Whether the next run sends the document.
         reason: If the document is not accepted, why. If it is accepted and was delivered before,
-            that Zenvoices will have it twice.
+            that Zenvoices will have it twice. Otherwise empty.
     """
 
     document_id: str
@@ -408,7 +410,7 @@ class Confirmation(Result):
         confirmed: The number of documents found by this call that were not confirmed before.
         missing: Lines of documents that Zenvoices does not have; only resend() sends them again.
         twice: Lines of documents that Zenvoices shows more than once.
-        undecided: Lines of documents for which the answers of Zenvoices prove nothing.
+        undecided: Lines of documents for which no clear answer came from Zenvoices.
         others: The number of documents that the company's inbox has received since activation and
             that this connection did not send.
     """

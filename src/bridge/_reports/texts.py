@@ -1,8 +1,8 @@
 """The texts of reports and errors in English, French and Dutch, each with a code.
 
-The labels of a service's screen are in the reader's language if a page of the vendor shows them in
-that language. Otherwise the English label is shown and marked as English. Texts of a service or a
-sender are quoted.
+A label on a service's screen is translated if a page of the vendor shows it in that language.
+Otherwise the translated text has the English label and says that it is English. French and Dutch
+put texts of a service or a sender in quotation marks.
 """
 
 from __future__ import annotations
@@ -38,9 +38,9 @@ _display: dict[str, Lang] = {"language": "en"}
 
 
 def set_language(lang: Lang) -> None:
-    """Set the language in which this process prints reports and notebooks show them.
+    """Set the language of the reports that this process prints or shows in a notebook.
 
-    For a report, an argument ``lang=`` takes precedence, for programs whose users have several
+    An argument ``lang=`` of a method takes precedence, for programs whose users have several
     languages. The subjects that :func:`default_mapper` makes begin with a word of this language.
 
     Raises:
@@ -65,7 +65,7 @@ def tell(code: str, *values: object) -> str:
 
 
 def translate(text: str, lang: Lang) -> str:
-    """Return a text in a language; without a code or a translation, return it as it is."""
+    """Return a text in a language; a plain str, or a text without translation, stays as it is."""
     if not isinstance(text, Text):
         return text
     if lang == "en":
@@ -96,7 +96,7 @@ def translate(text: str, lang: Lang) -> str:
 # fmt: off
 # Not formatted, so that the languages of a text can be compared line by line.
 HEADINGS: dict[str, tuple[str, str, str]] = {
-    # Statuses of a document, in an accountant's words
+    # Statuses of a document, in an accountant's words (`DeliveryRow.status`)
     "client action needed": ("client action needed",
         "action du client requise",
         "actie van de klant nodig"),
@@ -107,14 +107,14 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "baseline": ("there before activation",
         "antérieur à l'activation|antérieurs à l'activation",
         "van vóór de activering"),
-    # States
+    # States of a delivery
     "waiting": ("waiting", "en attente", "in afwachting"),
     "sending": ("sending", "en cours d'envoi", "in verzending"),
     "delivered": ("delivered", "transmis", "afgeleverd"),
     "confirmed": ("confirmed", "confirmé|confirmés", "bevestigd"),
     "failed": ("failed", "abandonné|abandonnés", "definitief mislukt"),
     "uncertain": ("uncertain", "incertain|incertains", "onzeker"),
-    # Outcomes of checks and of trials
+    # Outcomes of checks, and of trials of a mapper
     "ok": ("ok", "ok", "ok"),
     "FAILED": ("FAILED", "ÉCHEC", "MISLUKT"),
     "not checked": ("not checked", "non vérifié", "niet gecontroleerd"),
@@ -360,9 +360,9 @@ HEADINGS: dict[str, tuple[str, str, str]] = {
     "and more": ("... and {0} more", "... et {0} de plus", "... en nog {0}"),
     "seconds": ("{0} s", "{0} s", "{0} s"),
 }
-"""The English, French and Dutch of titles, headings and other texts of reports, by code."""
+"""Titles, headings and other texts of reports and the command: English, French, Dutch; by code."""
 
-# The English of these texts is not in this table, but where the code makes the error or reason.
+# The English of these texts is not in this table, but in the code that makes the error or reason.
 SENTENCES: dict[str, tuple[str, str]] = {
     "said": ("« {0} »", "“{0}”"),
     "count": ("{0}", "{0}"),
@@ -584,7 +584,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "geen administratie heeft nog de code {0!r}; {1!r} is een andere administratie"),
     "company_moved": ("le code {0!r} appartient maintenant à une autre entreprise ; celle de cette connexion a maintenant le code {1!r}",
         "de code {0!r} hoort nu bij een andere administratie; die van deze koppeling heeft nu de code {1!r}"),
-    # What to do
+    # Hints: how to correct a failure
     "hint_whole": ("Call(..., whole=True) renvoie telle quelle une réponse qui n'est pas du JSON.", "Call(..., whole=True) geeft een antwoord dat geen JSON is, ongewijzigd terug."),
     "hint_contract": ("Le service ne connaît peut-être pas cet appel, ou y utilise d'autres noms que ceux que ce programme suppose. Corrigez cette supposition avec l'argument contract= du client ; banqup-zenvoices verify --deep (en Python : verify(deep=True)) montre laquelle.",
         "De dienst kent deze aanroep misschien niet, of gebruikt er andere namen in dan dit programma veronderstelt. Verbeter die veronderstelling met het argument contract= van de client; banqup-zenvoices verify --deep (in Python: verify(deep=True)) toont welke."),
@@ -755,7 +755,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "limit": ("limite de {0} document atteinte|limite de {0} documents atteinte",
         "limiet van {0} document bereikt|limiet van {0} documenten bereikt"),
     "deadline": ("limite de temps atteinte", "tijdslimiet bereikt"),
-    # What became of an upload
+    # Results of an upload
     "on_its_way": ("en route", "onderweg"),
     "broke": ("interrompu par une erreur inattendue : {0}", "onderbroken door een onverwachte fout: {0}"),
     "found_there": ("retrouvé dans Zenvoices", "teruggevonden in Zenvoices"),
@@ -789,7 +789,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
         "het is niet bekend of het aangekomen is; registreer dat eerst met banqup-zenvoices settle ID (in Python: settle())"),
     "unknown_document": ("inconnu de cette connexion, et Banqup n'a pas de document avec cet identifiant dans cet espace. Un identifiant n'est pas un numéro de facture : banqup-zenvoices status --waiting (en Python : status(waiting=True)) et le rapport d'un export montrent les deux.",
         "onbekend voor deze koppeling, en Banqup heeft geen document met dit id in deze ruimte. Een id is geen factuurnummer: banqup-zenvoices status --waiting (in Python: status(waiting=True)) en het verslag van een export tonen beide."),
-    # What ends a run, and notes of a report
+    # Reasons that end a run or an activation, and notes of a report
     "with_documents": ("{0} (document {1})", "{0} (document {1})"),
     "of_document": ("document {0} : {1}", "document {0}: {1}"),
     "list_unfinished": ("la liste {0} de Banqup ne compte pas autant de documents qu'elle l'annonçait",
@@ -833,7 +833,7 @@ SENTENCES: dict[str, tuple[str, str]] = {
     "ubl_too_big": ("UBL illisible : fichier trop volumineux ou trop imbriqué", "niet leesbaar als UBL: te groot of te diep genest"),
     "left_unreadable": ("{0}, non envoyé ; {1}",
         "{0}, niet verzonden; {1}"),
-    # The contract, looked at by verify(deep=True)
+    # Checks of the contract by verify(deep=True)
     "unlike": ("attendu : {0} ({1}) ; {2} contient {3}", "verwacht: {0} ({1}); {2} bevat {3}"),
     "the_answer": ("la réponse", "het antwoord"),
     "nothing": ("rien", "niets"),

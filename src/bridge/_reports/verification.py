@@ -32,9 +32,10 @@ class Check:
         title: The title of the check, for people.
         outcome: ``"ok"``, ``"failed"``, or ``"skipped"`` if the check was not made, for example
             because an earlier check failed.
-        detail: The finding, or the message of the error.
-        remedy: How to correct a failure, and where.
-        code: The ``code`` of the error, else its ``kind``, for programs; empty without an error.
+        detail: The finding, or the message of the error; may be empty.
+        remedy: How to correct a failure, and where; may be empty.
+        code: For programs: the ``code`` of the error, else its ``kind``; ``"unlike"`` if an export
+            cannot use the answer; empty if the check did not fail.
     """
 
     name: str
@@ -57,11 +58,12 @@ class Verification(Printable):
     """The result of verify(): one check per prerequisite, and with ``deep=True`` one per call.
 
     ``print()`` shows a table and a notebook shows HTML, in the language ``lang``. The result is
-    false in an ``if`` when an export cannot run.
+    false in an ``if`` when ``ok`` is False.
 
     Attributes:
         checks: The checks of prerequisites, then those of calls.
-        error: The first failure that needs a person, else the first failure; None without one.
+        error: The first failure that needs a person, else the first failure; None if no check
+            failed.
         lang: The language of titles, findings and remedies.
     """
 
@@ -71,7 +73,10 @@ class Verification(Printable):
 
     @property
     def ok(self) -> bool:
-        """Whether an export can run: no check failed, and every prerequisite was checked."""
+        """Whether an export can run after activation.
+
+        True if no check failed, and every prerequisite was checked.
+        """
         return all(
             check.outcome == "ok" or (check.outcome == "skipped" and check.name not in CHECKS)
             for check in self.checks
@@ -86,7 +91,7 @@ class Verification(Printable):
         return tuple(check for check in self.checks if check.outcome == "failed")
 
     def raise_for_failure(self) -> None:
-        """Raise the first failure, if there is one.
+        """Raise ``error``, if it is not None.
 
         Raises:
             ServiceError: The failure; its hint is the remedy.

@@ -20,15 +20,16 @@ Use = Callable[["ConnectionRecord", Callable[[], float]], _T]
 class ConnectionRecord:
     """The data of one connection in a store, without its rows.
 
-    Both acquiring and releasing a lease raise the fence. So one comparison of fences refuses a
-    superseded lease as well as a released one.
+    Both acquiring and releasing a lease raise the fence. So one comparison of fences is enough to
+    refuse commits with a superseded lease and commits with a released one.
 
     Attributes:
         fence: The number of the latest lease (`Lease.fence`); one higher after its release.
         owner: The worker that holds the lease, if any.
         expires: When the lease expires, in epoch seconds by the store's clock.
         ttl: The length of the lease in seconds.
-        head: The connection's head, as text.
+        head: The data of the connection that belongs to no single document, as JSON text; see
+            `Head`.
     """
 
     fence: int = 0
@@ -86,9 +87,9 @@ class LeasedStore(ABC):
     def _use(self, key: str, use: Use[_T], *, write: bool, rows: Sequence[Row] = ()) -> _T:
         """Call `use` with the record of a connection, save the changes, and return the result.
 
-        A write saves the record, and `rows` with it, all in one transaction. The transaction must
-        exclude other writers before `use` reads the clock. Otherwise a lease could expire while
-        this call waits for them.
+        A write saves the record and `rows` in one transaction. The transaction must exclude other
+        writers before `use` reads the clock. Otherwise the time would be too old if this call then
+        had to wait for another writer.
         """
 
     def acquire(self, key: str, owner: str, ttl: float) -> Lease | None:

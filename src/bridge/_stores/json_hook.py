@@ -39,18 +39,19 @@ _HOOKS = Text(
 _SINGLE = Text("hint_single_worker", "Without compare-and-set, use single_worker=True.")
 
 _ATTEMPTS = 100
-"""How often a change is tried until save() returns True. Each False means that another worker has
-committed. If save() returns False so often in a row, it probably never returns True."""
+"""How often a change is tried while save() returns False; after that, StoreError is raised. Each
+False means that another worker has committed. So many in a row probably mean a bug in save()."""
 
 _converter = Converter(detailed_validation=False)
-# A time in whole numbers has the same text before and after it is saved.
+# Write the int 5 as 5.0. Otherwise it would be read as the float 5.0, and the checksum, which is
+# computed from the records again, would not match.
 _converter.register_unstructure_hook(float, float)
 
 _BUGS = (
     *(ArithmeticError, AssertionError, AttributeError, ImportError, LookupError, NameError),
     *(TypeError, ValueError),
 )
-"""Exceptions of a hook that come again at each call, because its code must be corrected."""
+"""Exceptions that show a bug in a hook, so that trying again does not help."""
 
 _T = TypeVar("_T")
 
@@ -77,21 +78,22 @@ class HookCheckpoints(RecordStore):
 
         HookCheckpoints(load, save, single_worker=True)
 
-    A value of None means that nothing was ever saved. Any other value must be the saved JSON, or
-    the store refuses it. White space and the order of keys may differ, as in a ``jsonb`` column.
+    If load() returns None for the text, nothing was ever saved. Any other text must be the saved
+    JSON, or StoreError is raised. White space and the order of keys may differ, as in a ``jsonb``
+    column.
 
     Warning:
-        With ``single_worker=True`` the lease has no effect between processes: two of them would
-        overwrite each other.
+        With ``single_worker=True`` the lease does not reliably keep processes apart: two of them
+        could overwrite each other's checkpoints.
         The clocks of several machines must differ by much less than the length of a lease (by
         default 600 s).
 
     Args:
-        load: Returns the text. With compare-and-set, also returns the version that save() has to
-            replace.
-        save: Saves the text. With compare-and-set, returns True if it replaced that version, and
-            False if it saved nothing.
-        single_worker: Whether there is no compare-and-set and only one process exports.
+        load: Returns the text or None. With compare-and-set, returns a tuple of the text and its
+            version.
+        save: Saves the text. With compare-and-set, returns True if it replaced the version
+            ``expected``, and False if it saved nothing.
+        single_worker: True for functions without compare-and-set, if only one process exports.
         clock: Returns epoch seconds, for leases.
     """
 
@@ -119,7 +121,7 @@ class HookCheckpoints(RecordStore):
 
         Raises:
             StoreError: load() does not return what save() has saved. Without this check, a save()
-                that does not commit would cause errors about leases that another worker took.
+                that does not commit would make later commits raise LeaseLostError.
         """
         lease = super().acquire(key, owner, ttl)
         if lease is not None and self.held_until(key) is None:
@@ -186,8 +188,8 @@ class HookCheckpoints(RecordStore):
     def _call(self, hook: str, function: Callable[..., Any], *arguments: Any) -> Any:
         """Call a hook; log its exception, and raise a StoreError without the exception's text.
 
-        The text may contain a password. If the next exception comes from the same place, it is not
-        logged again.
+        The text may contain a password. Until save() has returned, another exception from the same
+        line is not logged.
         """
         try:
             return function(*arguments)
@@ -209,7 +211,7 @@ class HookCheckpoints(RecordStore):
             raise failed from error
 
 
-# -- the text ------------------------------------------------------------------------------------
+# -- the JSON text -------------------------------------------------------------------------------
 
 
 def _write(known: dict[str, ConnectionRows]) -> str:

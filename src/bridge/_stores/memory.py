@@ -1,4 +1,4 @@
-"""A store in memory, and the base class that it shares with the JSON store."""
+"""A store in memory, and the base class that it shares with `HookCheckpoints`."""
 
 from __future__ import annotations
 
@@ -39,9 +39,9 @@ class RecordStore(LeasedStore):
 
     @abstractmethod
     def _apply(self, use: Callable[[dict[str, ConnectionRows]], tuple[_T, bool]]) -> _T:
-        """Call `use` with all connections under a lock, and return its first result.
+        """Call `use` with all connections by key, under a lock, and return its first result.
 
-        Save the connections if the second result is True.
+        Save the connections if the second result of `use` is True.
         """
 
     def _use(self, key: str, use: Use[_T], *, write: bool, rows: Sequence[Row] = ()) -> _T:

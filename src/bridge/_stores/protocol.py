@@ -24,8 +24,8 @@ class Row:
     Attributes:
         id: The document's id, unique within a connection.
         state: The delivery's state; select() filters by it.
-        due: When the delivery is due, in epoch seconds by the connection's clock, or None; the
-            argument ``due`` of select() filters by it.
+        due: When the delivery is due, in epoch seconds by the connection's clock, or None if no
+            time is set; the argument ``due`` of select() filters by it.
         value: Versioned JSON text that only the bridge reads.
     """
 
@@ -73,11 +73,11 @@ class CheckpointStore(Protocol):
         ...
 
     def head(self, key: str) -> str | None:
-        """Return the connection's head, a small JSON text; None if no head was ever committed."""
+        """Return the head, the JSON text about the whole connection; None if never committed."""
         ...
 
     def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
-        """Return the rows of at most 500 ids, each row once, in any order."""
+        """Return the rows that exist of at most 500 ids, each row once, in any order."""
         ...
 
     def select(
@@ -97,13 +97,13 @@ class CheckpointStore(Protocol):
     def commit(
         self, lease: Lease, *, head: str | None = None, rows: Sequence[Row] = (), ttl: float
     ) -> None:
-        """Write head and rows durably, all or nothing, and renew the lease.
+        """Write head and rows durably, all or nothing; renew the lease for ``ttl`` seconds.
 
         A head of None keeps the old one. A lease that has expired still commits if no other worker
         has taken it since.
 
         Raises:
-            LeaseLostError: A higher fence exists, or the lease was released; nothing was written.
+            LeaseLostError: The lease is not the latest, or was released; nothing was written.
         """
         ...
 
@@ -116,7 +116,7 @@ def held_until(store: CheckpointStore, key: str) -> datetime | None:
 
 
 def is_in_memory(store: CheckpointStore) -> bool:
-    """Return True for a store of this library whose rows are lost when the process ends."""
+    """Return True if ``store.in_memory`` is True: its rows are lost when the process ends."""
     return getattr(store, "in_memory", False) is True
 
 

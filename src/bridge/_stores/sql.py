@@ -1,4 +1,4 @@
-"""The SQL that the stores in SQLite and PostgreSQL have in common."""
+"""The SQL that SQLiteCheckpoints and SQLAlchemyCheckpoints have in common."""
 
 from __future__ import annotations
 
@@ -43,9 +43,10 @@ class SQLStore(LeasedStore):
 
     @abstractmethod
     def _transaction(self, key: str, *, write: bool) -> AbstractContextManager[Execute]:
-        """Begin a transaction, which an exception rolls back.
+        """Begin a transaction, give a function that executes SQL in it, and commit.
 
-        For a write, exclude other writers of this connection until the end.
+        An exception rolls the transaction back. A write must exclude other writers of the
+        connection ``key`` until the transaction ends.
         """
 
     @abstractmethod
@@ -55,7 +56,7 @@ class SQLStore(LeasedStore):
     def find(self, key: str, ids: Sequence[str]) -> Sequence[Row]:
         """See :meth:`CheckpointStore.find`."""
         values = {f"id{number}": name for number, name in enumerate(ids)}
-        if not values:  # PostgreSQL refuses an empty list
+        if not values:  # PostgreSQL refuses "IN ()"
             return []
         marks = ", ".join(f":{mark}" for mark in values)
         return self._rows(key, f"{_ROWS} AND id IN ({marks})", values)
@@ -66,9 +67,9 @@ class SQLStore(LeasedStore):
         """See :meth:`CheckpointStore.select`."""
         values: dict[str, Any] = {"after": after or "", "due": due, "limit": limit}
         until = "" if due is None else "AND due <= :due"
-        # A query for one state reads the index in order and stops at the limit. Make the queries of
-        # all states one statement. Otherwise a row that changes its state between two queries could
-        # be returned twice or not at all.
+        # A query for one state reads the index in order and stops at the limit. Combine the queries
+        # of all states in one statement. Otherwise a row that changes its state between two queries
+        # could be returned twice or not at all.
         parts: list[str] = []
         for state in dict.fromkeys(states):
             mark = f"state{len(parts)}"
@@ -76,7 +77,7 @@ class SQLStore(LeasedStore):
             query = f"{_ROWS} AND state = :{mark} AND id > :after {until} ORDER BY id LIMIT :limit"
             parts.append(f"SELECT * FROM ({query}) AS {mark}")  # noqa: S608
         rows = self._rows(key, " UNION ALL ".join(parts), values) if parts else []
-        # The rows of each state are sorted, but not those of several states together.
+        # The query sorts the rows of each state only, so sort all rows together here.
         return sorted(rows, key=_by_id)[:limit]
 
     def _rows(self, key: str, query: str, values: dict[str, Any]) -> list[Row]:
@@ -106,9 +107,9 @@ class SQLStore(LeasedStore):
 
 
 def columns_of(key: str, item: ConnectionRecord | Row) -> dict[str, Any]:
-    """Return the values of a row's columns, with the key of the connection and the checksum."""
+    """Return the column values of a record or a row, with the connection's key and a checksum."""
     values: dict[str, Any] = asdict(item, recurse=False)
-    # A column of floats returns a float for a whole number.
+    # A column of floats returns 5.0 for the int 5; both must have the same checksum.
     plain = [float(value) if isinstance(value, int) else value for value in values.values()]
     # repr() distinguishes None from a text, and escapes lone surrogates, which encode() refuses.
     crc = zlib.crc32(repr((key, *plain)).encode())

@@ -1,7 +1,8 @@
 """A store in the application's own PostgreSQL or SQLite database, through SQLAlchemy.
 
-Each change first locks the connection's row, so that two workers change it one after the other. The
-database's clock is read after that, because a lease may end while a worker waits for the lock.
+Each change first locks a row of the table ``bridge_connection``, so that two workers change the
+same checkpoint one after the other. The database's clock is read after that, because a lease may
+end while a worker waits for the lock.
 """
 
 from __future__ import annotations
@@ -65,8 +66,8 @@ _delivery = sa.Table(
 
 _CLOCKS = {
     # now() is the time at which the transaction began, so use clock_timestamp(). The second column
-    # switches synchronous_commit on. Without that, a crash of the server could lose a commit, and
-    # documents that were sent would be sent again.
+    # switches synchronous_commit on if it is off. Without that, a crash of the server could lose a
+    # commit, and documents that were sent would be sent again.
     "postgresql": """SELECT CAST(extract(epoch FROM clock_timestamp()) AS float8),
         CASE WHEN current_setting('synchronous_commit') = 'off'
         THEN set_config('synchronous_commit', 'on', true) END""",
@@ -74,7 +75,8 @@ _CLOCKS = {
 }
 _ISOLATION = {"postgresql": "READ COMMITTED", "sqlite": "SERIALIZABLE"}
 
-# Insert a missing row. Lock the row until the transaction ends; in SQLite, lock the whole file.
+# Insert the connection's row if it is missing. Lock it (in SQLite, the whole file) until the
+# transaction ends.
 _LOCK = f"{INSERT_CONNECTION} bridge_connection.fence"
 _VERSION = "SELECT version{0} FROM bridge_connection WHERE key = :key"
 # Some servers return only 15 digits of a float by default, and then the checksums would not match.
@@ -101,8 +103,9 @@ class SQLAlchemyCheckpoints(SQLStore):
         ``fsync = off``.
 
     Args:
-        engine: A synchronous engine; the application closes it. A SQLite database in memory needs
-            ``poolclass=StaticPool, connect_args={"check_same_thread": False}``.
+        engine: A synchronous engine for PostgreSQL or SQLite; the application closes it. A SQLite
+            database in memory needs ``poolclass=StaticPool`` and
+            ``connect_args={"check_same_thread": False}``.
     """
 
     metadata: ClassVar[sa.MetaData] = _metadata
@@ -152,9 +155,9 @@ class SQLAlchemyCheckpoints(SQLStore):
     @contextlib.contextmanager
     def _transaction(self, key: str, *, write: bool) -> Generator[Execute]:
         with self._errors(), self._turn, self._engine.connect() as engine_connection:
-            # The engine may have another isolation level. AUTOCOMMIT would not be atomic, and with
-            # a higher level a worker that waited would fail. Set the level on the connection: a
-            # level set on the engine would not replace one that the engine has already.
+            # The engine may have another isolation level. AUTOCOMMIT would not be atomic. With a
+            # higher level, a worker that waited for the lock would fail. Set the level on the
+            # database connection: set on the engine, it would not replace an existing one.
             db = engine_connection.execution_options(isolation_level=_ISOLATION[self._dialect])
 
             def execute(statement: str, values: Values) -> Any:
@@ -196,7 +199,7 @@ _UNREACHABLE = Text(
 
 def _error_of(error: exc.SQLAlchemyError, origin: BaseException) -> StoreError:
     state = _sqlstate(origin)
-    # SQLITE_ERROR means a missing table, because the statements are correct.
+    # SQLITE_ERROR means a missing table, because the SQL of this package is correct.
     missing = state == "42P01" or getattr(origin, "sqlite_errorcode", None) == sqlite3.SQLITE_ERROR
     passing = isinstance(error, exc.OperationalError | exc.TimeoutError) or (
         isinstance(error, exc.DBAPIError) and error.connection_invalidated
@@ -211,7 +214,7 @@ def _error_of(error: exc.SQLAlchemyError, origin: BaseException) -> StoreError:
 
 
 def _sqlstate(origin: BaseException) -> str | None:
-    """Return the SQLSTATE of an error of psycopg, psycopg2 or pg8000."""
+    """Return the SQLSTATE of an error of psycopg, psycopg2 or pg8000; None for other errors."""
     details: Any = origin.args[0] if origin.args else None
     found: Any = (
         getattr(origin, "sqlstate", None)

@@ -1,13 +1,13 @@
 """The default store: one SQLite file on this machine's own disk.
 
 The file is created atomically, and checked when it is opened. Unless it is on a shared folder, it
-has a write-ahead log. A commit then takes one fsync; with a rollback journal, it takes four. A
-stopped reader does not block a writer. Releasing a lease moves the log into the file, so that
-normally one file holds everything between runs. After a process was killed, the ``-wal`` file next
-to it is needed until the next open.
+has a write-ahead log (WAL). With a WAL, a commit takes one fsync (with a rollback journal, four),
+and a suspended reader does not block a writer. Releasing a lease copies the WAL into the file, so
+that normally one file holds everything between runs. After a process was killed, the ``-wal`` file
+next to it is needed until the next open.
 
-Only SQLite may open the file: closing any other descriptor of it drops every lock that this process
-has on it (https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled).
+Open the file with SQLite only. When a process opens it otherwise and closes that descriptor, the
+process loses its locks on it (https://sqlite.org/howtocorrupt.html#_posix_advisory_locks_canceled).
 """
 
 from __future__ import annotations
@@ -77,14 +77,14 @@ _OURS = {
 }
 
 _CHECKED_AT_OPEN = 4 * 1024 * 1024
-"""Files up to this size are checked completely when opened (about 10 ms). In larger files, only the
-rows that are read are checked."""
+"""Files up to this size are checked completely when opened (about 10 ms). In larger files, a row is
+checked only when it is read."""
 
 _SHARED = (
     *("9p", "afs", "ceph", "cifs", "drvfs", "fakeowner", "fuse.", "lustre", "nfs", "prl_fs"),
     *("smb", "vboxsf", "virtiofs"),
 )
-"""The beginnings of the names of file systems on Linux whose files other machines may open."""
+"""The prefixes of the types of Linux file systems whose files other machines may open."""
 
 _HINTS = {
     sqlite3.SQLITE_BUSY: Text(
@@ -107,18 +107,20 @@ _stores_lock = threading.Lock()
 class SQLiteCheckpoints(SQLStore):
     """Checkpoints in one SQLite file, for any number of connections, threads and processes.
 
-    The first write creates the file with mode 0600; its directory must exist. It holds ids, states,
-    times, reasons and names of suppliers and customers, never a credential or the content of a
-    document. If other users may write to the file or its directory, a warning is logged.
+    The first write creates the file with mode 0600; its directory must exist. The file holds ids,
+    states, times, reasons and names of suppliers and customers, never a credential or the content
+    of a document. A warning is logged if the file is on a shared folder, or if other users may
+    write to it or its directory.
 
     Warning:
-        Keep the file on a local disk: file locks on network shares do not work. To back it up
+        Keep the file on a local disk: file locks on network shares are not reliable. To back it up
         during a run, use ``sqlite3 exports.db ".backup copy.db"``; a plain copy is complete only if
         no process uses the file.
 
     Args:
-        path: The file. A relative path and links are resolved when the store is created.
-        timeout: Seconds to wait for another process that is writing.
+        path: The file. A relative path and links are resolved when the store is created. A URL or
+            ``:memory:`` raises ConfigurationError.
+        timeout: Seconds to wait while another process writes; after that, StoreError is raised.
         clock: Returns epoch seconds, for leases.
     """
 
@@ -180,7 +182,7 @@ class SQLiteCheckpoints(SQLStore):
         super().release(lease)
         with self._lock, contextlib.suppress(sqlite3.Error):
             if self._connection is not None:
-                # Move the log into the file, without waiting for other processes.
+                # Copy the WAL into the file; PASSIVE does not wait for other processes.
                 self._connection.execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
 
     @contextlib.contextmanager
@@ -207,7 +209,10 @@ class SQLiteCheckpoints(SQLStore):
         return self._clock()
 
     def _is_new(self) -> bool:
-        """Return True if there is no file and no log of one, and a write could create the file."""
+        """Return True if a write would create the file.
+
+        The file is not open, neither it nor a WAL or journal exists, and its folder is writable.
+        """
         beside = (self.path, Path(f"{self.path}-wal"), Path(f"{self.path}-journal"))
         return (
             self._connection is None
@@ -270,7 +275,7 @@ if hasattr(os, "register_at_fork"):  # pragma: no branch - Windows does not fork
 
 
 def _open_file(path: Path, timeout: float) -> tuple[sqlite3.Connection, os.stat_result]:
-    """Open or create a checkpoint file, and check it; return it with its `os.stat_result`."""
+    """Open or create a checkpoint file, and check it; return connection and `os.stat_result`."""
     try:
         folder = path.parent.stat()
         kind = _file_system(path.parent, folder.st_dev)
@@ -292,7 +297,7 @@ def _open_file(path: Path, timeout: float) -> tuple[sqlite3.Connection, os.stat_
     if not stat.S_ISREG(seen.st_mode):
         raise store_error("not_a_file", "{0} is not a file", str(path))
     _warn(path, folder, seen, kind)
-    # mode=rw: if the file was deleted since, fail instead of creating an empty one.
+    # mode=rw: if the file was deleted after path.stat(), fail instead of creating an empty one.
     connection = sqlite3.connect(
         f"{path.as_uri()}?mode=rw",
         uri=True,
@@ -339,7 +344,7 @@ def _prepare(file: sqlite3.Connection, path: Path, size: int, *, shared: bool) -
             "{0} is damaged: it holds the {1} {2!r}, which does not belong there",
             *(str(path), kind, name),
         )
-    # In reverse order, a missing table is named before its indexes.
+    # The order is reversed so that the error names a missing table before its indexes.
     for kind, name in sorted(_OURS - found, reverse=True):
         raise damaged(str(path), Text("why_missing", "its {0} {1!r} is missing", kind, name))
     if size <= _CHECKED_AT_OPEN and _pragma(file, "integrity_check(1)") != "ok":
@@ -391,12 +396,12 @@ def _create(path: Path, *, shared: bool) -> None:
 
 
 def _error_of(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StoreError:
-    """Return the error for an exception of SQLite."""
-    # Errors about text that is not UTF-8 have no code.
+    """Return the StoreError for an exception of SQLite, or for text that is not UTF-8."""
+    # Text that is not UTF-8 raises an exception without a code; treat it as damage.
     code = getattr(error, "sqlite_errorcode", sqlite3.SQLITE_CORRUPT) & 0xFF
     if code == sqlite3.SQLITE_NOTADB:
         return _not_a_checkpoint(path)
-    # SQLITE_ERROR means a missing table or column, because the statements are correct.
+    # SQLITE_ERROR means a missing table or column, because the SQL of this package is correct.
     if code in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_ERROR):
         return damaged(str(path), Text("said", "{0}", str(error)))
     return store_error(
@@ -409,7 +414,7 @@ def _error_of(path: Path, error: sqlite3.Error | UnicodeDecodeError) -> StoreErr
 
 
 def _others_may_write(seen: os.stat_result) -> bool:
-    """Return True if others than root and this process's user may write to the file or folder."""
+    """Return True if users other than root and this process's may write to the file or folder."""
     if os.name != "posix":  # pragma: no cover - Windows has neither owners nor modes
         return False
     ours = (0, os.geteuid())
@@ -420,7 +425,7 @@ def _others_may_write(seen: os.stat_result) -> bool:
 
 
 def _file_system(folder: Path, device: int) -> str:
-    """Return the type of a file system that machines share; '' if it is local or not known."""
+    """Return the type of the folder's file system if it is a shared one (`_SHARED`), else ''."""
     if str(folder).startswith("\\\\"):
         return "UNC"
     number = f"{os.major(device)}:{os.minor(device)}" if os.name == "posix" else ""
@@ -445,7 +450,7 @@ def _put(draft: Path, path: Path) -> None:
     except FileExistsError:
         return  # another process has created the file
     except OSError:
-        # The file system has no hard links: reserve the name, then replace it by the draft.
+        # The file system has no hard links: reserve the name, then replace that file by the draft.
         with contextlib.suppress(FileExistsError):
             path.touch(mode=0o600, exist_ok=False)
             draft.replace(path)

@@ -52,8 +52,8 @@ from zenvoices_client import InboxUpload, ZenvoicesClient
 if TYPE_CHECKING:
     from bridge._reports.verification import Verification
 
-# Some methods import modules that an export does not need, so that a process which only exports
-# starts faster.
+# Some methods import modules in their body, because an export does not need these modules. A
+# process that only exports then starts faster.
 
 
 class Connection:
@@ -71,9 +71,10 @@ class Connection:
         mapper: Makes the upload of a document; see :data:`Mapper`. The default is
             :func:`default_mapper`.
         listeners: Functions that are called with each event of a run, one at a time.
-        in_flight: How many documents are downloaded and sent at the same time.
+        in_flight: How many documents, at most, are downloaded and sent at the same time.
         on_uncertain: What to do with a document if look-ups cannot tell whether it arrived:
-            ``"hold"`` it until settle() is called, or ``"resend"`` it, which may duplicate it.
+            ``"hold"`` it until a later look-up or settle() decides, or ``"resend"`` it (up to five
+            attempts), which may duplicate it.
         exportable: Decides which documents may be exported. The default is
             :func:`default_exportable`.
         clock: Returns epoch seconds; waiting documents become due by it.
@@ -196,7 +197,7 @@ class Connection:
             sample: With ``deep``, also send one test document to the company and read it back:
                 True for an invented invoice, or an upload of your own. The document is marked as a
                 test, and a warning is logged. Zenvoices keeps it until a user deletes it. Nothing
-                is sent if an ordinary check fails.
+                is sent if a check fails that is also made without ``deep``.
             lang: Language of titles, findings and remedies: ``"en"``, ``"fr"`` or ``"nl"``; by
                 default that of :func:`set_language`.
 
@@ -228,9 +229,9 @@ class Connection:
                 "not active: call activate(), or run banqup-zenvoices activate, before an export",
             )
             checkpoints = joined("; ", checkpoints, inactive)
-        # Use a copy of the checks. If the store is not readable, the company's number is compared
-        # with no known number. A run in another thread must not use such a number. The copy begins
-        # without a number: one from before must not serve if the company is not found now.
+        # Use a copy of the checks. If the store is not readable, the copy accepts any company
+        # number, and a run in another thread must not use that number. The copy starts without a
+        # number: if the company is not found now, the number of an earlier call must not be used.
         checks = evolve(self._checks, company_id=0)
         found = {**checks.all(session.head.companies), "checkpoints": checkpoints}
         verification = verification_of(found, lang)
@@ -241,7 +242,7 @@ class Connection:
         return look_deeper(verification, evolve(self._context, checks=checks), sample)
 
     def activate(self) -> Activation:
-        """Record all present documents, so that only later ones are exported.
+        """Record all documents, so that only those that become exportable later are exported.
 
         activate() makes the checks of verify(), lists the space until two listings agree, and
         stores each document with its status. It also reads one document with its file, as an
@@ -282,7 +283,8 @@ class Connection:
 
         Raises:
             BusyError: A run of this connection is in progress.
-            ConfigurationError: The space is active with another company, which would stay active.
+            ConfigurationError: This connection is not active, but the space is active with another
+                company, which would stay active.
         """
         with self._session() as session:
             if session.head.active:
@@ -343,18 +345,21 @@ class Connection:
         deadline: float | None = None,
         look_first: bool = False,
     ) -> ExportReport:
-        """Send every document that became exportable after activation to the company's inbox.
+        """Send the documents that became exportable after activation to the company's inbox.
+
+        Documents that resend() accepted are sent, too. First, uploads of earlier runs that may have
+        arrived are looked up.
 
         Args:
             dry_run: Only report what would be done with each document, and why. A dry run calls
                 the rule ``exportable=``, but fetches no file and so calls no mapper. To try a
                 mapper, use :func:`bridge.testing.try_mapper`.
-            limit: The most documents to send in this run.
+            limit: The most documents to begin in this run, whether or not they are delivered.
             deadline: Seconds after which no further document is begun; uploads in progress are
                 completed.
             look_first: Look each document up in Zenvoices before it is sent. Use it after the
                 store was restored from a backup. Later runs do the same for documents older than
-                this run, so this run need not complete.
+                this run, or of unknown age, so this run need not complete.
 
         Returns:
             The report. A failure that concerns one document does not raise; it is in the report.
@@ -427,8 +432,8 @@ class Connection:
         first.
 
         Args:
-            ids: Ids of documents in Banqup. A document without a delivery is looked up there. UUIDs
-                may be in upper or lower case.
+            ids: Ids of documents in Banqup. A document that the store does not know is looked up
+                in Banqup. UUIDs may be in upper or lower case.
 
         Returns:
             One result for each document: whether it was accepted and, if not, why. For a document

@@ -31,10 +31,11 @@ class Context:
         exportable: The rule that decides which documents may be exported.
         listeners: Functions that are called with each event of the run.
         clock: Returns epoch seconds; waiting documents become due by it.
-        in_flight: How many documents are downloaded and sent at the same time.
-        on_uncertain: Whether to hold or to resend a document about which look-ups cannot decide.
+        in_flight: How many documents, at most, are downloaded and sent at the same time.
+        on_uncertain: Whether to hold or to resend a document if look-ups cannot tell whether it
+            arrived.
         dry_run: Whether to report only what would be done.
-        limit: The most documents to send; None for all.
+        limit: The most documents to begin in this run; None for all.
         deadline: The time from which no further document is begun; uploads are still completed.
         look_first: Whether to look each document up before it is sent.
     """

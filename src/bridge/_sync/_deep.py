@@ -119,7 +119,7 @@ def _read_banqup(checks: ContractChecks, client: BanqupClient, space_id: str) ->
         checks.answered("spaces.list", [rows_of(spaces, 0, under="spaces")])
     with checks.calling("documents.list"):
         answers: list[Any] = []
-        # An export lists each folder, and the documents that changed since a time.
+        # An export lists each folder: all documents, or those that changed since a given time.
         for folder, since in (("SALES", None), ("PURCHASES", None), ("SALES", LONG_AGO)):
             listing = client.documents.list(space_id, folder=folder, updated_since=since)
             page = next(listing.pages())

@@ -32,16 +32,17 @@ def open_connection(
     exportable: Exportable = default_exportable,
     clock: Callable[[], float] = time.time,
 ) -> Generator[Connection]:
-    """Return the connection for a ``with`` block, which closes what was created for it.
+    """Return a connection for a ``with`` block; its end closes all that was made for it.
 
     Credentials come from this process's environment. All connections of the process share
     the credentials and their tokens, so one login is enough for thousands of runs. A wrong
     password is tried once per process: to try it in each run could lock the user's account.
 
     Args:
+        settings: The settings of the connection.
         banqup: A client to use, and leave open, instead of one made from these settings.
         zenvoices: The same for Zenvoices.
-        checkpoints: A store to use, and leave open, instead of the one the settings name.
+        checkpoints: A store to use, and leave open, instead of the store that the settings name.
         mapper: Makes the upload of a document, as for :class:`Connection`.
         listeners: Functions that are called with each event of a run.
         exportable: Decides which documents may be exported.

@@ -29,7 +29,7 @@ NOBODYS = "verify"
 
 @define(eq=False)
 class Checks:
-    """The checks of what an export needs from both services; they only read.
+    """The checks that both services are ready for an export; they only read.
 
     Attributes:
         company_id: The company's number when Zenvoices was last asked; 0 if it is not known.
@@ -122,7 +122,7 @@ class Checks:
             known: The numbers that the company had so far, the newest last.
 
         Raises:
-            ServiceError: The company was not found or is another one; the hint is the remedy.
+            ServiceError: A call failed, or the company was not found or is another one.
         """
         company = self._zenvoices.companies.resolve(self._company_code)
         if known and company.id not in known:
@@ -164,7 +164,7 @@ class Checks:
 def _first_failure(
     error: ServiceError, operation: str, rows: tuple[str, str], detail: str
 ) -> dict[str, str | ServiceError]:
-    """Return the checks that the error of a service's first call decides.
+    """Return the results of those checks that the error of a service's first call decides.
 
     Args:
         error: The error of the call.

@@ -59,11 +59,11 @@ class Recovery:
     _controls: dict[int, tuple[str, int]] = field(factory=dict[int, tuple[str, int]])
 
     def event(self, delivery: Delivery) -> transitions.Event | None:
-        """Look up a delivery in doubt, and return the event that follows from the answer.
+        """Look up a delivery that may have arrived; return the event that the answer causes.
 
-        None means that nothing follows, and a later run must repeat the look-up. A "found" is
-        always trusted. For an ``uncertain`` delivery, a "not found" counts only if `intended_at` is
-        set. If it is not set, an upload that only a lost checkpoint recorded may have arrived.
+        None means that the answer decides nothing: a later run must repeat the look-up. A "found"
+        is always trusted. For an ``uncertain`` delivery, a "not found" counts only if `intended_at`
+        is set. If it is not set, an upload that only a lost checkpoint recorded may have arrived.
 
         Raises:
             ServiceError: The look-up failed; the delivery stays as it is.
@@ -84,8 +84,8 @@ class Recovery:
         if found.answered_at is None:
             return None
         if control != "works":
-            # Look the document up again later. Another document that is delivered by then can serve
-            # as the control.
+            # Look the document up again later. Another document that is delivered by then can be
+            # used to test look-ups.
             return transitions.NoControl(found.answered_at)
         if not delivery.in_doubt and self._may_be_sending(delivery):
             return None
@@ -114,7 +114,7 @@ class Recovery:
         Args:
             delivery: The document's delivery.
             external_id: The external id of the planned upload.
-            thorough: Whether an upload may be missing in the checkpoint. If True, return
+            thorough: Whether the checkpoint may lack an earlier upload. If True, return
                 `Undecidable` if look-ups cannot be trusted. If this argument or `restored` is
                 True, look the document up under the company's old numbers too.
         """
@@ -188,8 +188,8 @@ class Recovery:
             ``"works"``, ``"fails"``, ``"nothing"`` (the inbox is empty) or ``"unknown"`` (no
             document to test with was found).
         """
-        # Repeat the probe if the answer is "nothing" or "unknown", and a document was delivered
-        # since. That document can serve as the control. The other answers hold for the whole run.
+        # Repeat the test if its result was "nothing" or "unknown", and a document was delivered
+        # since: that document can be looked up. "works" and "fails" hold for the whole run.
         delivered = self._session.head.deliveries
         answer, asked_at = self._controls.get(company_id, ("nothing", -1))
         if answer in ("nothing", "unknown") and asked_at != delivered:
@@ -204,8 +204,8 @@ class Recovery:
                 return "works"
         if known:
             return "fails"
-        # None of the stored controls is under this company number, so use any document that has an
-        # external id.
+        # No delivery in `Head.controls` has this company number. So look up any document of the
+        # inbox that has an external id.
         listing = self._context.zenvoices.inbox.list(company_id=company_id)
         shown = 0
         try:
@@ -231,7 +231,8 @@ class Recovery:
     def control(self, external_id: str, company_id: int, inbox_id: int | None) -> LookupProbe:
         """Look up a document that was just delivered, and return whether it was found.
 
-        `inbox_id` is the number that its upload got; None if no number is to be compared.
+        `inbox_id` is the number that its upload got. None means: do not compare it with the number
+        that the look-up shows.
         """
         try:
             found = self.find(external_id, company_id)

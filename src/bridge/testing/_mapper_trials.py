@@ -125,7 +125,7 @@ class Trial:
         document: The document that the mapper was called with.
         outcome: Whether the document would be sent or skipped, or whether the mapper failed.
         upload: The mapper's result, if the document would be sent.
-        reason: Why the document would not be sent.
+        reason: Why the document would not be sent; empty if it would.
         error: The exception that the mapper raised, if any.
         other_files: Names of the document's files that would not be sent.
         warning: Problems of the document's files, such as an unreadable UBL.
@@ -220,7 +220,8 @@ def try_mapper(
             :func:`sample_documents`.
 
     Raises:
-        ConfigurationError: The mapper is a coroutine function, or takes other arguments.
+        ConfigurationError: The mapper is a coroutine function, or cannot be called with a document
+            and its files.
     """
     check_mapper(mapper, in_tasks=False)
     return Trials(

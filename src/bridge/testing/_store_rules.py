@@ -28,7 +28,7 @@ from bridge._errors import LeaseLostError
 from bridge._stores.protocol import CheckpointStore, Lease, Row
 
 # In seconds: a lease that does not end during a test; a lease whose end a test waits for; and the
-# longest wait for a lease or a thread.
+# longest wait for that end, or for threads to start together.
 LONG = 600.0
 SHORT = 0.25
 PATIENCE = 20.0
@@ -36,7 +36,7 @@ PATIENCE = 20.0
 
 @frozen
 class StoreSuite:
-    """Several stores on the same data, and a key that no other test uses.
+    """Four stores on the same data (or one store four times), and a key that no other test uses.
 
     ``pass_time`` lets a number of seconds pass on the stores' clock.
     """
@@ -64,7 +64,7 @@ class StoreSuite:
         return lease
 
     def after_expiry(self) -> Lease:
-        """Wait until a short lease has ended; take and return a new lease by the second store."""
+        """Wait until a short lease has ended and the second store gives a new one; return that."""
         for _ in range(int(PATIENCE / SHORT)):
             self.pass_time(SHORT)
             lease = self.second.acquire(self.key, "another", LONG)
@@ -97,7 +97,7 @@ def _in_threads(*tasks: Callable[[], object]) -> list[Any]:
 
 @contextmanager
 def _wrong_clock(store: CheckpointStore, seconds: float) -> Generator[None, None, None]:
-    """Move the wall clocks that the store's Python module can read by this many seconds."""
+    """Move `time.time` and `datetime.now` by some seconds, also in the store's Python module."""
     real_time, real_datetime = time.time, datetime.datetime
 
     class Moved(datetime.datetime):
@@ -306,7 +306,7 @@ def the_callers_clock_decides_nothing(suite: StoreSuite) -> None:
 def a_lease_the_store_never_gave_writes_nothing(suite: StoreSuite) -> None:
     suite.assert_lost(Lease(suite.key, 1), "a key without a lease changed")
     later = Lease(suite.key, suite.lease().fence + 7)
-    # Such a lease was given before the data was restored from an older backup.
+    # A worker may have such a lease if the data was restored from a backup older than the lease.
     suite.assert_lost(later, "a lease of the future committed")
     assert suite.first.head(suite.key) is None
 
@@ -395,7 +395,8 @@ RULES: dict[str, Rule] = {
 
 OpenStore = Callable[[Path], CheckpointStore]
 """A function that opens the store under test. Each rule passes its own empty directory. If a rule
-calls the function again with the same directory, the result must be a store on the same data."""
+calls the function again with the same directory, the result must be a store on the same data. If
+the store has a method ``close()``, it is called at the end."""
 
 
 def checkpoint_conformance(

@@ -69,7 +69,10 @@ class UblParty:
 
 @frozen
 class UblTotals:
-    """The totals of a document in its currency; in most credit notes they are positive too."""
+    """The totals of a document in its currency; in most credit notes they are positive too.
+
+    A total is None if it is missing or no number, and ``tax`` also if it is in another currency.
+    """
 
     line_extension: Decimal | None = None
     tax_exclusive: Decimal | None = None
@@ -80,12 +83,13 @@ class UblTotals:
 
 @frozen
 class UblInvoice:
-    """The header of a UBL invoice or credit note; missing fields are None.
+    """The header of a UBL invoice or credit note; missing fields and invalid dates are None.
 
     Attributes:
         kind: ``"credit note"`` if the root element or the type code says so, else ``"invoice"``.
         root: The name of the root element, ``Invoice`` or ``CreditNote``.
-        type_code: 380 for an invoice, 381 for a credit note, 384, 389 and others.
+        due_date: The due date of the document, else of its payment means or terms.
+        type_code: The code as text: ``"380"`` for an invoice, ``"381"`` for a credit note, others.
         customization: The id of the specification, such as that of Peppol BIS Billing.
         profile: The id of the business process.
         payment_reference: The payment reference; in Belgium often a structured communication.
@@ -113,14 +117,14 @@ def peek(source: Source) -> UblInvoice | NotReadable:
     Args:
         source: Bytes, the path of a file, or an open binary file, which is read from its
             position and put back there. A document that is larger than ``MAX_BYTES``, or nested
-            deeper than ``MAX_DEPTH``, is not read.
+            deeper than ``MAX_DEPTH``, is not readable.
 
     Returns:
         The invoice, or the reason why it is not readable. Malformed content raises no exception.
 
     Raises:
         OSError: When the file itself cannot be opened or read.
-        TypeError: When the file was opened as text.
+        TypeError: When the source has another type, or was opened as text.
     """
     reader = Reader()
     wrong = _read(source, reader)
@@ -142,6 +146,7 @@ def extract(source: Source, index: int, target: BinaryIO) -> UblAttachment | Not
     Raises:
         IndexError: When the document has no attachment with this index.
         OSError: When a file cannot be opened, read or written.
+        TypeError: As for `peek`.
     """
     reader = Reader(index, target.write)
     wrong = _read(source, reader)
@@ -159,7 +164,7 @@ def _read(source: Source, reader: Reader) -> NotReadable | None:
         try:
             wrong = parse(file, reader)
         finally:
-            file.seek(start)  # an open file of the caller stays where it was
+            file.seek(start)  # put the caller's open file back at its old position
     if wrong is None and reader.root is None:
         return NotReadable("not UBL", f"a {WRAPPER} without an invoice or credit note in it")
     return wrong
@@ -170,8 +175,8 @@ def _invoice(found: Reader) -> UblInvoice:
     code = values.get("type_code")
     credit = found.root == "CreditNote" or code in _CREDIT_CODES
     currency = values.get("currency")
-    # The reader may store a tax total in another currency: one that stands before the element that
-    # names the document's currency. Do not return such a total.
+    # The reader may have stored a tax total in another currency, if the total stood before the
+    # element that names the document's currency. Do not return such a total.
     tax_currency = values.get("tax_currency") or currency
     return UblInvoice(
         kind="credit note" if credit else "invoice",

@@ -1,7 +1,8 @@
 """Parse untrusted XML with expat, within limits, and pass its elements to a `Reader`.
 
 A DOCTYPE is refused, so no entity can be declared or expanded. There are limits for the size of the
-document, its depth, the length of one tag and the number of different names. No text is kept.
+document, its depth, the length of one tag and the number of different names. Text is passed on in
+pieces and not kept here.
 """
 
 import re
@@ -17,8 +18,8 @@ MAX_BYTES = 256 * 1024 * 1024
 # Expat keeps an unfinished tag or comment in memory. Before version 2.6, it also parses the tag
 # again from its start for each chunk. Tags of real invoices are shorter than a few kilobytes.
 CHUNK = TOKEN_LIMIT = 16 * 1024
-# Expat keeps each name until the end, which takes ten times the bytes of the name. UBL 2.1 has
-# about 2,000 names.
+# Expat keeps each different name until the end, in about ten times the bytes of the name. UBL 2.1
+# has about 2,000 names.
 NAME_LIMIT = 20_000
 
 # The encodings to accept. Without this list, the sender could choose any codec of Python
@@ -61,10 +62,10 @@ def parse(file: BinaryIO, reader: Reader) -> NotReadable | None:
             fed += len(chunk)
             if fed > MAX_BYTES:
                 return NotReadable("too big", f"larger than {MAX_BYTES:,} bytes")
-            # Most of a large invoice is base64, and to parse it would double the time. Skipping it
-            # is safe if `reached` equals `given`: expat stops before an unfinished tag, comment,
-            # instruction, reference or "]]", so the parser is inside text. The line breaks keep the
-            # line numbers of errors correct.
+            # Most of a large invoice is base64, and to parse it would double the time. So give
+            # expat only its line breaks, which keep line numbers of errors correct. This is safe if
+            # `reached` equals `given`: expat stops before an unfinished tag, comment, instruction,
+            # reference or "]]", so the parser is inside text.
             may_skip = reached == given and not has_wide_characters
             if reader.file is not None and may_skip and _is_base64(chunk):
                 reader.file.feed(chunk)
@@ -99,7 +100,7 @@ _UNKNOWN_ENCODING = expat.errors.codes[expat.errors.XML_ERROR_UNKNOWN_ENCODING]
 
 
 def _is_base64(chunk: bytes) -> bool:
-    """Return True if all bytes are base64 or white space, in every accepted encoding."""
+    """Return True if all bytes are base64 or white space, in any accepted encoding but UTF-16."""
     return not chunk.translate(None, _BASE64)
 
 

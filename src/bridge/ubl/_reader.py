@@ -23,8 +23,8 @@ SEPARATOR = "\f"
 
 ROOTS = ("Invoice", "CreditNote")
 
-# The most characters of a field (longer texts are cut), and embedded files. Without these limits,
-# one document could fill the memory.
+# The most characters of a field (longer texts are cut), and the most embedded files. Without these
+# limits, one document could fill the memory.
 _TEXT_LIMIT = 1000
 _ATTACHMENT_LIMIT = 1000
 
@@ -71,10 +71,10 @@ _FIELDS = _DOCUMENT | {
 _FIELDS["/TaxTotal/TaxAmount"] = "tax"
 _TAX_SCHEMES = {f"{place}/PartyTaxScheme": side for place, side in _SIDES.items()}
 _EMBEDDED = "/Attachment/EmbeddedDocumentBinaryObject"
-# The names that paths contain. Without this set, long names on many levels would fill the memory.
+# Paths contain only these names. Otherwise, long names on many levels would fill the memory.
 _NAMES = {name for path in (*_FIELDS, _EMBEDDED) for name in path.split("/")}
 
-# The bytes to ignore. In the accepted encodings, characters outside ASCII contain no base64 byte.
+# The bytes to ignore in base64 text, such as the "?" that replaces a character outside ASCII.
 _NOT_BASE64 = bytes(
     set(range(256)) - set(b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/=")
 )
@@ -87,7 +87,7 @@ class NotReadable:
     It is a return value and not an exception, because an unreadable file must not stop an export.
 
     Attributes:
-        reason: One of a few fixed values, for programs.
+        reason: One of the fixed values of ``Reason``, for programs.
         detail: The reason as text for people, with line and column if known.
     """
 
@@ -123,7 +123,7 @@ class UblAttachment:
     Attributes:
         index: The position among the embedded files, from 0; an argument of `extract`.
         file_name: The sender's name for the file. It is untrusted: never use it as a path.
-        content_type: The sender's media type.
+        content_type: The sender's media type for the file, untrusted too.
         size: The number of bytes that `extract` writes.
     """
 
@@ -134,7 +134,7 @@ class UblAttachment:
 
 
 class Base64:
-    """A decoder that counts the bytes of base64 text, and writes them if `write` is given.
+    """A decoder that counts the bytes in base64 text, and passes them to `write` if given.
 
     The text comes in pieces; at most three characters are kept between two pieces.
     """
@@ -174,13 +174,14 @@ class Base64:
 class Reader:
     """Handlers for expat that collect a document's fields, and write the attachment `index`.
 
-    If `index` is None, no attachment is written, and the whole document is read.
+    Reading stops after that attachment. If `index` is None, no attachment is written, and the whole
+    document is read.
 
     Attributes:
-        root: The name of the root element.
+        root: The name of the invoice's root element; None until it is found.
         values: The first value of each field.
-        attachments: The embedded files.
-        file: The open embedded file, if any.
+        attachments: The embedded files that were read so far.
+        file: The decoder of the embedded file that is being read, if any.
     """
 
     def __init__(self, index: int | None = None, write: Callable[[bytes], object] | None = None):
@@ -237,10 +238,9 @@ class Reader:
                 self._keep(_FIELDS[path], value)
 
     def _begin(self, name: str | None) -> str | None:
-        """Return ``""`` if this element is the root; None for an element around the root.
+        """Return ``""`` for the invoice's root; None for the wrapper around it and its header.
 
-        A standard business document has elements around the root. For another kind of document,
-        raise StopReadingError.
+        Raise StopReadingError if the outermost element is neither a root nor a `WRAPPER`.
         """
         if name in ROOTS and len(self._open) < 2:
             self.root = name
@@ -252,8 +252,9 @@ class Reader:
 
     def _keep(self, key: str, value: str) -> None:
         if key == "tax":
-            # A document may have a second tax total in another currency. If the document or the
-            # total names no currency, the two count as the same currency.
+            # A document may have a second tax total in another currency, to be skipped. A total
+            # without a currency counts as in the document's; so does each total if the document's
+            # currency is not known yet.
             currency = self._attributes.get("currencyID", "")[:_TEXT_LIMIT]
             if currency not in ("", self.values.get("currency", currency)):
                 return

@@ -50,16 +50,17 @@ class AsyncInbox(AsyncRecords[InboxDocument]):
             upload: The document with its files, which are read while they are sent.
             company_id: Number of the company, from ``client.companies.resolve()``.
             external_id: Your own id of the document, at most 50 characters.
-            max_bytes: Largest size in bytes of the JSON body as this library sends it, also if a
-                user's function makes the calls; no limit by default. Zenvoices publishes no limit.
+            max_bytes: Largest size in bytes of the library's own JSON body, also if a user's
+                function sends another body; no limit by default. Zenvoices publishes no limit.
             timeout: Seconds for each connect, read and write; the client's own by default.
             deadline: Seconds for the whole call; the client's own by default.
 
         Returns:
             The inbox document. Its ``id`` is None if Zenvoices confirmed the upload without a
-            number: by status 201, or by an envelope with success and no result.
+            number: by status 201, or by an ABP envelope with ``success: true`` and no result.
 
         Raises:
+            ConfigurationError: ``company_id`` or ``external_id`` cannot be used.
             RejectedError: The upload was refused. The error's ``status`` is 413 if the upload is
                 too large for Zenvoices or for ``max_bytes``.
             OutcomeUnknownError: It is unknown whether the document arrived.
@@ -135,10 +136,11 @@ class AsyncInbox(AsyncRecords[InboxDocument]):
 
         The call is observed; its query names are assumed (see ``help(zenvoices_client)``). An
         answer that says that there is no such document gives the outcome ``"not found"``. If
-        Zenvoices does not know the call or refuses its content, the first 20 pages of the list are
-        searched. An answer that is not understood, or is not this document, starts the same search.
-        The list can prove that the document is there, but not that it is missing. Without a match,
-        the outcome is ``"cannot tell"``. A user's function replaces the call and this search.
+        Zenvoices does not know the call or refuses its content, the first 20 pages of the company's
+        inbox list are searched. If the answer is not understood, or is another document, this list
+        is searched too. The list can prove that the document is there, but not that it is missing:
+        without a match, the outcome is ``"cannot tell"``. A user's function for ``inbox.find``
+        replaces the call and this search.
 
         Args:
             external_id: The external id that was given to :meth:`upload`.
@@ -153,7 +155,7 @@ class AsyncInbox(AsyncRecords[InboxDocument]):
         """
         check_company(company_id)
         limit = self._calls.limit(deadline, timeout)
-        # With a user's function, the list is not searched.
+        # The user's function for inbox.find, or None. If there is one, the list is not searched.
         own = self._calls.contract.operations.get("inbox.find")
         try:
             payload, answer = await self._calls.call(
@@ -169,7 +171,8 @@ class AsyncInbox(AsyncRecords[InboxDocument]):
                 raise
             payload, answer = None, ApiResponse(0, {}, b"", conclusive=False)
         document = decode(InboxDocument, payload) if is_object(payload) else None
-        # Without the last check, a document of another company would count as found.
+        # Without the last condition, a document with an unreadable company number would match any
+        # company.
         unreadable = (
             document is None
             or not document.external_id

@@ -46,9 +46,9 @@ class AsyncPages(AsyncCallGroup, Generic[T]):
         company_id: int | None = None,
         sorting: str | None = None,
     ) -> AsyncListing[T]:
-        """Return a lazy list that pages by ``skipCount`` and ``maxResultCount``.
+        """Return a lazy list that requests pages by ``skipCount`` and ``maxResultCount``.
 
-        ``limit`` returns the deadline of the next page.
+        ``limit`` is called before each page, and returns the deadline of its request.
         """
         if type(page_size) is not int or not 1 <= page_size <= 250:
             wanted = "a whole number from 1 to 250"
@@ -77,8 +77,8 @@ class AsyncPages(AsyncCallGroup, Generic[T]):
                 answer.date,
                 unreadable=len(rows) - len(items),
                 full=len(rows) >= page_size,
-                # A total below the number of entries read so far is wrong: do not stop because of
-                # such a total.
+                # Stop only if the total is exactly reached: a total below the number of entries
+                # read so far is wrong.
                 next=None if seen == total else seen,
                 fingerprint=fingerprint(rows),
             )
@@ -87,7 +87,7 @@ class AsyncPages(AsyncCallGroup, Generic[T]):
 
 
 class AsyncRecords(AsyncPages[T]):
-    """Calls about one kind of record of companies; subclasses read single records."""
+    """Calls about one kind of record that companies have; subclasses can read single records."""
 
     def list(
         self,
@@ -98,7 +98,7 @@ class AsyncRecords(AsyncPages[T]):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> AsyncListing[T]:
-        """List all records lazily.
+        """List the records of all companies or of one; pages are fetched on demand.
 
         The call is observed; its filter by company is assumed (see ``help(zenvoices_client)``).
 

@@ -45,7 +45,7 @@ class AsyncWebhooks(AsyncCallGroup):
         return tuple(decode(WebhookSubscription, row) for row in rows if is_object(row))
 
     async def _rows(self, name: str, limit: Deadline) -> Sequence[Any]:
-        """Return the entries of a list, which may be wrapped in an object."""
+        """Return the entries of an answer: a list, or an object with the list as ``items``."""
         operation = self._calls.contract[name]
         payload, answer = await self._calls.call(operation, limit=limit)
         wrapped = {"items": payload} if is_list(payload) else payload

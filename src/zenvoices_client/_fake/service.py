@@ -44,7 +44,7 @@ _MASTER: dict[str, tuple[str, tuple[str, ...]]] = {
 
 
 def enveloped(result: object) -> dict[str, Any]:
-    """Return a result in the ABP envelope."""
+    """Return a result in the envelope of ABP (ASP.NET Boilerplate), Zenvoices' web framework."""
     return {
         "result": result,
         "targetUrl": None,
@@ -114,8 +114,8 @@ class FakeUser:
     """Rights the user has: ``"inbox"`` and ``"companies"``."""
     two_factor: bool = False
     refusal: str = ""
-    """Why the login is refused, in the service's words: an inactive user, single sign-on, a
-    password to be changed. Empty if the user can log in."""
+    """The service's message when it refuses the right password: an inactive user, single sign-on, a
+    password to be changed. If it is empty, the login is not refused for such a reason."""
     wrong_passwords: int = 0
     locked_until: float = 0.0
 
@@ -140,7 +140,7 @@ class FakeZenvoices(Fake):
     """A fake of Zenvoices' public API, whose state a test can change at any time.
 
     Attributes:
-        user: The one user, with what makes its login fail.
+        user: The only user; its attributes can make its login fail.
         login_failure_status: Status of a failed login: 500, 400 or 401 with an envelope, or 200
             with an ``accessToken`` of null and an ``errorMessage``.
         envelope: Whether successful answers have the ABP envelope. JSON errors and answers to a
@@ -198,7 +198,7 @@ class FakeZenvoices(Fake):
             self._companies[company].visible = visible
 
     def relink_company(self, company: int) -> int:
-        """Give a company a new id, as re-linking does; its inbox documents keep the old id."""
+        """Give a company a new id and return this id; its inbox documents keep the old id."""
         with self._lock:
             found = self._companies.pop(company)
             found.id = next(self._ids)
@@ -239,7 +239,7 @@ class FakeZenvoices(Fake):
 
     @property
     def duplicates(self) -> dict[tuple[str, str], int]:
-        """Number of inbox documents with the same external id, if there is more than one.
+        """Number of inbox documents per external id, for ids that several documents have.
 
         The key is (company code, external id).
         """
@@ -363,7 +363,7 @@ class FakeZenvoices(Fake):
         return self._error(self.login_failure_status, "Login failed!", details=details)
 
     def _login_answer(self, token: str | None, **members: object) -> Reply:
-        """Return the answer of a login; without a token, that of a failed login."""
+        """Return the answer to a login; if the token is None, that to a failed login."""
         life = self.token_life if token else 0
         result = {
             "accessToken": token,
@@ -386,7 +386,7 @@ class FakeZenvoices(Fake):
             raise self._refused(403, f"Required permissions are not granted: {RIGHTS[right]}")
 
     def _company(self, company: object) -> Company:
-        """Return the company with an id; raise an error if there is none or it is not visible."""
+        """Return the company with an id; refuse an id that is invalid, unknown or not visible."""
         if isinstance(company, str) and company.isascii() and company.isdigit():
             company = int(company)
         if isinstance(company, bool) or not isinstance(company, int):

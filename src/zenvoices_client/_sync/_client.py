@@ -45,9 +45,9 @@ class ZenvoicesClient(ApiClient):
         transport: An httpx transport for all calls, instead of the network.
         http_client: An httpx client for all calls; you have to close it.
         ssl_context: Your own TLS settings; they then decide how certificates are verified.
-        contract: Corrections of wire facts: a mapping, or the path of a JSON file.
-        operations: Your own functions by name of the operation, such as ``"inbox.upload"``. They
-            are generators that yield the calls to make instead of this library's own.
+        contract: Corrections of the API's paths and names: a mapping, or the path of a JSON file.
+        operations: Your own functions by name of the operation, such as ``"inbox.upload"``. Each
+            yields the calls to make instead of this library's own, or only returns a value.
 
     Raises:
         ConfigurationError: An argument cannot be used; the message says which and why.
@@ -98,7 +98,7 @@ class ZenvoicesClient(ApiClient):
 
     @cached_property
     def _master_data(self) -> master_data.MasterData:
-        # Import on first use: the models of master data take 4 % of a process's start.
+        # Import on first use: the models of master data take 4 % of a process's start time.
         from zenvoices_client._sync._master_data import MasterData
 
         return MasterData(self._calls)

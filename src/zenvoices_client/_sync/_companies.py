@@ -33,7 +33,7 @@ class Companies(Pages[Company]):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> Listing[Company]:
-        """List all companies lazily.
+        """List all companies that this user may see; pages are fetched on demand.
 
         The call is observed; the field names are assumed (see ``help(zenvoices_client)``).
 
@@ -86,15 +86,15 @@ class Companies(Pages[Company]):
             deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
-            ConfigurationError: No company or several companies have the code; the message lists
-                the codes that this user can see.
-            ProtocolError: The list of companies ended early and holds no company with exactly this
+            ConfigurationError: No company or several companies have the code; the message lists up
+                to 50 codes that this user can see. Or the code is empty or not a text.
+            ProtocolError: The list of companies ended early and has no company with exactly this
                 code, or the company has no number.
         """
         wanted = _text(code)
         limit = self._calls.limit(deadline, timeout)
         listing = self._listing(lambda: limit)
-        # The list may move between two pages: keep each company once.
+        # A new company may move another to the next page, where it comes again: keep each once.
         seen = {(company.id, _code_of(company)): company for company in listing}
         companies = list(seen.values())
         matches = [it for it in companies if _code_of(it) == wanted]

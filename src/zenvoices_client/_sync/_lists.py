@@ -47,9 +47,9 @@ class Pages(CallGroup, Generic[T]):
         company_id: int | None = None,
         sorting: str | None = None,
     ) -> Listing[T]:
-        """Return a lazy list that pages by ``skipCount`` and ``maxResultCount``.
+        """Return a lazy list that requests pages by ``skipCount`` and ``maxResultCount``.
 
-        ``limit`` returns the deadline of the next page.
+        ``limit`` is called before each page, and returns the deadline of its request.
         """
         if type(page_size) is not int or not 1 <= page_size <= 250:
             wanted = "a whole number from 1 to 250"
@@ -78,8 +78,8 @@ class Pages(CallGroup, Generic[T]):
                 answer.date,
                 unreadable=len(rows) - len(items),
                 full=len(rows) >= page_size,
-                # A total below the number of entries read so far is wrong: do not stop because of
-                # such a total.
+                # Stop only if the total is exactly reached: a total below the number of entries
+                # read so far is wrong.
                 next=None if seen == total else seen,
                 fingerprint=fingerprint(rows),
             )
@@ -88,7 +88,7 @@ class Pages(CallGroup, Generic[T]):
 
 
 class Records(Pages[T]):
-    """Calls about one kind of record of companies; subclasses read single records."""
+    """Calls about one kind of record that companies have; subclasses can read single records."""
 
     def list(
         self,
@@ -99,7 +99,7 @@ class Records(Pages[T]):
         timeout: float | None = None,
         deadline: float | None = None,
     ) -> Listing[T]:
-        """List all records lazily.
+        """List the records of all companies or of one; pages are fetched on demand.
 
         The call is observed; its filter by company is assumed (see ``help(zenvoices_client)``).
 

@@ -69,6 +69,7 @@ class CodedRecords(KeyedRecords[T]):
             deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
+            ConfigurationError: Not exactly one of the two is given, or it is empty.
             NotFoundError: The company has no such record.
         """
         verb = "get" if external_id is None else self._verb_by_external_id
@@ -77,7 +78,7 @@ class CodedRecords(KeyedRecords[T]):
 
 
 class Accounts(CodedRecords[models.Account]):
-    """Calls about creditors and debtors; to read one by external id, the API has a second path."""
+    """Calls about creditors and debtors; the API has a separate path to read by external id."""
 
     _verb_by_external_id = "get_by_external_id"
 
@@ -106,6 +107,7 @@ class PurchaseOrders(KeyedRecords[models.PurchaseOrder]):
             deadline: Seconds for the whole call; the client's own by default.
 
         Raises:
+            ConfigurationError: Not exactly one of the two is given, or it is empty.
             NotFoundError: The company has no such purchase order.
         """
         limit = self._calls.limit(deadline, timeout)

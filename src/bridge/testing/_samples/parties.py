@@ -1,4 +1,4 @@
-"""Invented Belgian companies for samples, with numbers that pass the country's checks."""
+"""Invented Belgian companies for samples; their numbers have correct check digits."""
 
 from typing import Final
 
@@ -24,8 +24,8 @@ class SampleParty:
     iban: str
 
 
-# After a prefix and check digits, each number begins with 999, so that invented numbers can be
-# recognised.
+# So that invented numbers can be recognised, 999 follows the first 0 of an enterprise number and
+# the check digits of an IBAN.
 # fmt: off
 COMPANY: Final = SampleParty(
     "Café De Sluis BV", "CDS", "Kanaalkaai 12", "9000", "Gent",

@@ -1,8 +1,8 @@
 """Sample invoices and credit notes for companies that do not exist.
 
-`sample` can make any number of different documents, and makes the same ones on every machine. They
-follow Peppol BIS Billing 3 and pass the rules of EN 16931. The demo, the benchmarks and users'
-tests use them.
+`sample` can make any number of different documents, and makes the same ones on every machine. The
+documents follow Peppol BIS Billing 3 and pass the rules of EN 16931. The demo, the benchmarks and
+users' tests use them.
 """
 
 from base64 import b64encode
@@ -25,8 +25,8 @@ _VAT: Final = "<cac:TaxScheme><cbc:ID>VAT</cbc:ID></cac:TaxScheme>"
 _VAT_RATE: Final = 21
 _RATE: Final = f"<cbc:ID>S</cbc:ID><cbc:Percent>{_VAT_RATE}</cbc:Percent>{_VAT}"
 
-# Items, all with the same VAT rate: name, unit (UN/ECE recommendation 20), price in euros without
-# VAT.
+# Items, all with the same VAT rate: name, unit (a code of UN/ECE recommendation 20), price of one
+# unit in euros without VAT.
 _GOODS: Final = (
     ("Blond bier, vat 20 l", "C62", Decimal("84.50")),
     ("Verres à bière, carton de 12", "C62", Decimal("22.95")),
@@ -43,7 +43,7 @@ _GOODS: Final = (
 
 @frozen
 class Line:
-    """One invoice line, without VAT."""
+    """One invoice line; ``price`` is for one unit, without VAT."""
 
     name: str
     unit: str
@@ -152,7 +152,7 @@ def _ubl(invoice: Sample, *, attach_pdf: bool) -> bytes:
     """Return the document as XML, with its PDF embedded or without it."""
     credit = invoice.kind == "credit note"
     root = "CreditNote" if credit else "Invoice"
-    # UBL 2.1 has no due date in a credit note.
+    # A UBL 2.1 credit note has no element DueDate.
     due_date = invoice.issue_date + timedelta(days=30)
     due = "" if credit else f"\n<cbc:DueDate>{due_date}</cbc:DueDate>"
     embedded = (
