@@ -113,14 +113,16 @@ class Pairs:
 
         Args:
             lang: Language of the comments: ``"en"``, ``"fr"`` or ``"nl"``.
-            shared: Settings of all connections, such as ``environment="PRODUCTION_EU"``. The
-                default of ``checkpoint_file`` is ``exports.db``.
+            shared: Settings of all connections, such as ``environment="PRODUCTION_EU"``. Without
+                ``checkpoint_url_variable``, ``checkpoint_file`` is ``exports.db`` by default.
 
         Raises:
             ConfigurationError: The language is not one of these.
         """
         check_lang(lang)
-        settings = {"checkpoint_file": "exports.db", **shared}
+        # A file that names two stores would be refused.
+        store = {} if "checkpoint_url_variable" in shared else {"checkpoint_file": "exports.db"}
+        settings = {**store, **shared}
         lines = [
             *_comment("file of pairs", lang),
             *(f"{name} = {_quoted(value)}" for name, value in settings.items()),

@@ -95,6 +95,20 @@ def test_file_is_confirmed_by_a_person(lang: Lang, tmp_path: Path) -> None:
         assert left in text
 
 
+@pytest.mark.parametrize(
+    "shared", [{"checkpoint_url_variable": "EXPORTS_DATABASE"}, {"checkpoint_file": "own.db"}]
+)
+def test_file_names_one_store(shared: dict[str, str], tmp_path: Path) -> None:
+    """A store that is given takes the place of the default; a file with two would be refused."""
+    file = tmp_path / "connections.toml"
+    text = example().to_toml(environment="UAT_EU", **shared)
+    file.write_text(re.sub(r"(?m)^# (\[\[|space_id|company_code)", r"\1", text), "utf-8")
+    (config,) = ConnectionConfig.from_toml(file)
+    own = str(tmp_path / "own.db") if "checkpoint_file" in shared else None
+    assert config.checkpoint_file == own
+    assert config.checkpoint_url_variable == shared.get("checkpoint_url_variable")
+
+
 def test_file_without_left_overs_has_no_lists() -> None:
     """Nothing is headed that is not there."""
     text = Pairs.of([Space(id="s", name="A")], [Company(id=1, code="1", name="A")]).to_toml()
