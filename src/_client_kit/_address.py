@@ -16,8 +16,8 @@ _ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
 MAX_PORT = 65535
 _LABEL = r"(?!-)[a-z0-9_-]{1,63}(?<!-)"
 _HOST = re.compile(rf"(?=.{{1,253}}$)(?:{_LABEL}\.)*{_LABEL}\.?|[0-9a-f:.]*:[0-9a-f:.]*")
-# A path with an optional query, as in RFC 3986 (3.3, 3.4). The segments "." and ".." are excluded,
-# and so are empty segments and backslashes: some parsers read "//host" or "/\host" as another host.
+# A path with an optional query, like RFC 3986 (3.3, 3.4). The segments "." and ".." are excluded,
+# and so are "//" and backslashes: some parsers read "//host" or "/\host" as another host.
 API_PATH = re.compile(
     r"(?:/(?!(?:\.|%2[eE]){1,2}(?:[/?]|$))[A-Za-z0-9._~!$&'()*+,;=:@%-]+)+/?"
     r"(?:\?[A-Za-z0-9._~!$&'()*+,;=:@%/?-]*)?"

@@ -50,13 +50,13 @@ __all__ = [
 
 
 class ServiceError(Exception):
-    """Base class of all errors that the clients and the bridge raise on purpose.
+    """Base class of the errors for failed calls, wrong settings and checkpoint stores.
 
     Attributes:
         service: ``"banqup"``, ``"zenvoices"`` or ``"bridge"``.
         kind: Kind of failure, such as ``"rate limited"``; fixed per class.
-        code: Stable identifier of the failure for programs, such as ``"too_large"``; None where
-            the class says enough. Remedies and translations depend on it, never on the message.
+        code: Stable identifier of the failure for programs, such as ``"too_large"``; None if
+            the class alone identifies the failure. Test this code, never the message.
         own: Whether the service itself sent this error, in its own error format. False for the
             answer of a firewall or gateway in between, and where there was no answer.
         retryable: Whether the same call may succeed later although no person changes anything.

@@ -118,11 +118,11 @@ class Page(Generic[T]):
     answered_at: datetime | None = None
     unreadable: int = 0
     full: bool = True
-    """Whether more entries may follow: for example, the page has as many entries as requested."""
+    """False if the page looks like the last one: it is empty, or shorter than was requested."""
     next: Any = None
     """The position of the next page; None if the service says that there is none."""
     fingerprint: int = 0
-    """A number that is equal for pages with equal content, within one process."""
+    """A number by which this process recognises a repeated page with entries."""
     repeat_is_end: bool = False
     """Whether the list is complete if this page is equal to the page directly before it."""
 

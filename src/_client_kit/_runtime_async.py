@@ -88,10 +88,10 @@ async def run_blocking(function: Callable[..., _T], *args: Any) -> _T:
 
 
 async def call_store(function: Callable[..., _T], *args: Any, **options: Any) -> _T:
-    """Call a store's method in a thread.
+    """Call a function that may block, such as a store's method, in a thread.
 
-    A cancellation waits until the method has ended. Otherwise it would be unknown whether the
-    method has changed the store.
+    A cancellation waits until the function has ended. Otherwise it could still write after the
+    caller has cleaned up.
     """
     task = asyncio.ensure_future(asyncio.to_thread(function, *args, **options))
     try:

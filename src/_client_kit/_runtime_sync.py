@@ -76,7 +76,7 @@ def run_blocking(function: Callable[..., _T], *args: Any) -> _T:
 
 
 def call_store(function: Callable[..., _T], *args: Any, **options: Any) -> _T:
-    """Call a store's method and return its result."""
+    """Call a function that may block, such as a store's method, and return its result."""
     return function(*args, **options)
 
 

@@ -292,7 +292,7 @@ def _file_name(pattern: str, values: Mapping[str, str], old: str, place: int) ->
 
 
 def _stem(name: str) -> tuple[str, str]:
-    """Return a file name without its extension, and the extension (at most 10 characters)."""
+    """Split a name at its last dot; more than 10 characters after it are no extension."""
     # PurePath would drop the text before a slash, such as the year of an invoice number.
     stem, dot, extension = name.rpartition(".")
     return (stem, extension) if dot and len(extension) <= 10 else (name, "")

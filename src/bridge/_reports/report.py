@@ -425,7 +425,7 @@ class Confirmation(Result):
         wrong = len(self.missing) + len(self.twice)
         heading = say("confirmation", self.confirmed)
         if not (self.confirmed or wrong or self.undecided):
-            heading = say("nothing to confirm")  # "0 documents" would look like a loss
+            heading = say("nothing to confirm")  # "0 documents" would look like a fault
         return View(
             _heading(heading, wrong),
             tables=(

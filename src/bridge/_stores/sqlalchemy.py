@@ -99,8 +99,8 @@ class SQLAlchemyCheckpoints(SQLStore):
     as SQLAlchemy requires.
 
     Warning:
-        The database must not lose commits: do not use a replica that lags, or PostgreSQL with
-        ``fsync = off``.
+        The database must not lose commits: do not fail over to a replica that lags, and do not
+        run PostgreSQL with ``fsync = off``.
 
     Args:
         engine: A synchronous engine for PostgreSQL or SQLite; the application closes it. A SQLite
