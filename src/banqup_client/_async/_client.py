@@ -1,4 +1,9 @@
-"""The Banqup client."""
+"""The Banqup client.
+
+An operation needs an entry in this package's ``contract.json`` and a method in the module of its
+group, beside this one. Then run ``tools/generate_sync.py``, and for the documentation
+``tools/generate_operation_pages.py``.
+"""
 
 from __future__ import annotations
 

@@ -1,9 +1,10 @@
 """Decide whether a failure concerns one document or the whole run, at once or at the run's end.
 
 Which error an answer gives is decided before that, by ``failure()`` in each client's
-``_dialect.py``. For example, a 500 to an upload is a refusal if it has the service's own error
-body. Without this body the upload may have arrived, and ``bridge/_async/_transfer.py`` looks it up.
-The document is sent again only after look-ups that did not find it: see ``delivery.py``.
+``_dialect.py``. For example, a 500 to an upload is a refusal, and the document's fault, if it has
+the service's own error body. Without this body the upload may have arrived, and
+``bridge/_async/_transfer.py`` looks it up. The document is sent again only after look-ups that did
+not find it: see ``delivery.py``.
 
 The rules read the type, code, status and operation of an error, never the text of its message.
 docs/reliability.md explains them.
