@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Generator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -98,7 +99,7 @@ def test_file_is_confirmed_by_a_person(lang: Lang, tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     "shared", [{"checkpoint_url_variable": "EXPORTS_DATABASE"}, {"checkpoint_file": "own.db"}]
 )
-def test_file_names_one_store(shared: dict[str, str], tmp_path: Path) -> None:
+def test_file_names_one_store(shared: dict[str, Any], tmp_path: Path) -> None:
     """A store that is given takes the place of the default; a file with two would be refused."""
     file = tmp_path / "connections.toml"
     text = example().to_toml(environment="UAT_EU", **shared)

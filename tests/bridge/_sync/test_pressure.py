@@ -195,10 +195,15 @@ def test_exception_of_a_signal_handler_leaves_the_run(
     before = signal.signal(signal.SIGALRM, limit)
     try:
         world.zenvoices.counts["companies.list"] = 10
-        with pytest.raises(error):
+        with pytest.raises((error, RuntimeError)) as caught:
             connection.export_new()
     finally:
         signal.signal(signal.SIGALRM, before)
+    if not isinstance(caught.value, error):
+        # Python itself can fail where a handler raises while a thread is started: its Condition
+        # then releases a lock that it no longer holds, with the handler's exception as context.
+        assert "release un" in str(caught.value)
+        assert isinstance(caught.value.__context__, error)
     world.zenvoices.counts["companies.list"] = -100
     assert {world.delivery(name).attempts for name in world.rows} <= {0}
     for _ in range(4):
